@@ -1,0 +1,1 @@
+"""FastHook: a self-hosted webhook event gateway."""

@@ -1,0 +1,59 @@
+"""A destination: the endpoint that receives deliveries, and the limits and credentials it asks for."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from fasthook.lib.fields import EncryptedJSONField, IdField
+from teams.models import Team
+
+
+class DestinationType(models.TextChoices):
+    HTTP = "HTTP"
+    MOCK_API = "MOCK_API"  # the built-in receiver at /mock/
+
+
+class RatePeriod(models.TextChoices):
+    SECOND = "second"
+    MINUTE = "minute"
+    HOUR = "hour"
+
+
+class Destination(models.Model):
+    id = IdField(prefix="des", primary_key=True)
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="destinations")
+    name = models.CharField(max_length=155)
+    description = models.TextField(blank=True, default="")
+    type = models.CharField(max_length=10, choices=DestinationType.choices, default=DestinationType.HTTP)
+    url = models.TextField(help_text="Where deliveries go; for MOCK_API the path and query on the built-in receiver.")
+    http_method = models.CharField(max_length=7, null=True, blank=True, help_text="Empty: the request's own method.")
+    path_forwarding_disabled = models.BooleanField(default=False)
+    rate_limit = models.PositiveIntegerField(null=True, blank=True)
+    rate_limit_period = models.CharField(max_length=6, choices=RatePeriod.choices, default=RatePeriod.SECOND)
+    max_concurrency = models.PositiveIntegerField(default=50)
+    timeout_s = models.FloatField(default=30.0)
+    auth_type = models.CharField(max_length=40, null=True, blank=True)
+    auth = EncryptedJSONField(null=True, blank=True)
+    disabled_at = models.DateTimeField(null=True, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+    # Waiting work is to be brought in line with this row's state (events/settling.py); null when it is.
+    settle_requested_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    version = models.BigIntegerField(default=0, db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["team", "name"], condition=models.Q(deleted_at=None), name="destination_name_once_per_team"
+            ),
+        ]
+        indexes = [
+            # Read by settling every second: who has something to settle.
+            models.Index(
+                fields=["id"], condition=models.Q(settle_requested_at__isnull=False), name="destination_to_settle"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

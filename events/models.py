@@ -1,0 +1,204 @@
+"""Evidence (requests, events, attempts: partitioned by day on the id) and the small tables of waiting work.
+
+Evidence names configuration by id, without foreign keys, since it outlives it. The tables themselves are made by SQL in
+the first migration; claims and batches go through `sql/`, the ORM serves lists, details and the admin.
+"""
+
+from __future__ import annotations
+
+from django.db import models
+
+from events.states import Rank, Status, Trigger
+from fasthook.lib.fields import IdField, RefField
+
+
+class RequestStatus(models.TextChoices):
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+
+
+class Request(models.Model):
+    """One inbound HTTP call. Never updated."""
+
+    id = IdField(prefix="req", primary_key=True)
+    team_id = RefField()
+    source_id = RefField()
+    status = models.TextField(choices=RequestStatus.choices)
+    rejection_cause = models.TextField(null=True)
+    verified = models.BooleanField()
+    handshake = models.BooleanField(default=False)
+    method = models.TextField()
+    path = models.TextField(help_text="What follows the source URL, percent-encoded as it came.")
+    query = models.TextField(help_text="As it came, without the question mark.")
+    headers = models.JSONField(help_text="Pairs of lower-case name and value, in order, repeats kept.")
+    body = models.BinaryField(null=True, help_text="Null when the body was too large to store.")
+    client_ip = models.TextField()
+    retry_parent_request_id = RefField(null=True)
+    batch_operation_id = RefField(null=True)
+    created_at = models.DateTimeField()
+    ingested_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "requests"
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class Event(models.Model):
+    """One branch of a request: what one connection made of it."""
+
+    id = IdField(prefix="evt", primary_key=True)
+    team_id = RefField()
+    request_id = RefField()
+    source_id = RefField()
+    connection_id = RefField()
+    destination_id = RefField()
+    status = models.TextField(choices=[(status.value, status.value) for status in Status])
+    attempts = models.IntegerField(default=0)
+    response_status = models.IntegerField(null=True)
+    error_code = models.TextField(null=True)
+    failure_message = models.TextField(null=True)
+    ignored_cause = models.TextField(null=True)
+    ignored_meta = models.JSONField(null=True)
+    next_attempt_at = models.DateTimeField(null=True)
+    last_attempt_at = models.DateTimeField(null=True)
+    successful_at = models.DateTimeField(null=True)
+    batch_operation_id = RefField(null=True)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "events"
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class AttemptStatus(models.TextChoices):
+    SUCCESSFUL = "SUCCESSFUL"
+    FAILED = "FAILED"
+
+
+class Attempt(models.Model):
+    """One delivery try: what was sent, what came back. Never updated."""
+
+    id = IdField(prefix="att", primary_key=True)
+    team_id = RefField()
+    event_id = RefField()
+    connection_id = RefField()
+    destination_id = RefField()
+    attempt_number = models.IntegerField()
+    trigger = models.TextField(choices=[(trigger.value, trigger.value) for trigger in Trigger])
+    status = models.TextField(choices=AttemptStatus.choices)
+    response_status = models.IntegerField(null=True)
+    error_code = models.TextField(null=True)
+    error_message = models.TextField(null=True)
+    requested_url = models.TextField()
+    http_method = models.TextField()
+    request_headers = models.JSONField()
+    response_headers = models.JSONField(null=True)
+    body = models.TextField(null=True, help_text="The response body, up to 16 KiB.")
+    latency = models.IntegerField(help_text="Milliseconds.")
+    created_at = models.DateTimeField()
+    delivered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "attempts"
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class RouteJob(models.Model):
+    """A request that waits for routing. `due_at` doubles as the lease of the worker that claimed it."""
+
+    request_id = RefField(primary_key=True)
+    source_id = RefField()
+    body_size = models.IntegerField()
+    due_at = models.DateTimeField()
+    tries = models.SmallIntegerField(default=0)
+    lease_token = models.UUIDField(null=True)
+
+    class Meta:
+        db_table = "route_job"
+        indexes = [
+            # Read by routing's claim: what is due, oldest first.
+            models.Index(fields=["due_at"], name="route_job_due"),
+        ]
+
+    def __str__(self) -> str:
+        return self.request_id
+
+
+class DeliveryJob(models.Model):
+    """An event that waits for an attempt. `due_at` doubles as the lease, and rank LEASED says that it is one."""
+
+    event_id = RefField(primary_key=True)
+    team_id = RefField()
+    request_id = RefField()
+    source_id = RefField()
+    connection_id = RefField()
+    destination_id = RefField()
+    rank = models.SmallIntegerField(choices=[(rank.value, rank.name) for rank in Rank])
+    due_at = models.DateTimeField()
+    attempt_number = models.IntegerField()
+    retry_number = models.IntegerField(default=0, help_text="Retries of the current schedule already used.")
+    trigger = models.TextField()
+    body_size = models.IntegerField()
+    tries = models.SmallIntegerField(default=0)
+    lease_token = models.UUIDField(null=True)
+
+    class Meta:
+        db_table = "delivery_job"
+        indexes = [
+            # Read by delivery's claim: per destination what is leased, then what is due, in order of rank.
+            models.Index(fields=["destination_id", "rank", "due_at"], name="delivery_job_lane"),
+        ]
+
+    def __str__(self) -> str:
+        return self.event_id
+
+
+class DeliveryLane(models.Model):
+    """How far a rate-limited destination's slots are given out. Made by the first claim that needs it."""
+
+    destination_id = RefField(primary_key=True)
+    last_slot_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "delivery_lane"
+
+    def __str__(self) -> str:
+        return self.destination_id
+
+
+class DeduplicationKey(models.Model):
+    """The first request of a window. `key` covers the rule as well, so that a changed rule starts afresh."""
+
+    pk = models.CompositePrimaryKey("connection_id", "key")
+    connection_id = RefField()
+    key = models.BinaryField(max_length=32)
+    request_id = RefField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "deduplication_key"
+        indexes = [
+            # Read by maintenance: which windows are over.
+            models.Index(fields=["expires_at"], name="deduplication_key_expiry"),
+        ]
+
+
+class DiscardedRequests(models.Model):
+    """Rejected requests beyond the evidence kept per source and minute: counted, not stored."""
+
+    pk = models.CompositePrimaryKey("source_id", "minute", "rejection_cause")
+    team_id = RefField()
+    source_id = RefField()
+    minute = models.DateTimeField()
+    rejection_cause = models.TextField()
+    count = models.BigIntegerField()
+
+    class Meta:
+        db_table = "discarded_requests"

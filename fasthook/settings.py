@@ -1,0 +1,205 @@
+"""All settings, and the only reader of the environment. `.env.example` has a line on every variable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+if (BASE_DIR / ".env").exists():
+    env.read_env(BASE_DIR / ".env", overwrite=False)
+
+
+def required(name: str, hint: str) -> str:
+    value: str = env.str(name, default="")
+    if not value:
+        raise ImproperlyConfigured(f"{name} is not set: {hint}. ./script/up sets it for a local installation.")
+    return value
+
+
+# ---- Where things are
+
+DEBUG: bool = env.bool("DEBUG", default=False)
+SECRET_KEY = required("SECRET_KEY", "any long random text, kept for good")
+ENCRYPTION_KEYS: list[str] = [
+    key.strip()
+    for key in required("ENCRYPTION_KEYS", "one or more Fernet keys, newest first, comma separated").split(",")
+    if key.strip()
+]
+DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data")))
+PORT: int = env.int("PORT", default=8000)
+BASE_URL: str = env.str("BASE_URL", default=f"http://127.0.0.1:{PORT}").rstrip("/")
+INGRESS_URL_TEMPLATE: str = env.str("INGRESS_URL_TEMPLATE", default="{base}/in/{slug}/")
+ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]", "testserver"])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+# ---- Postgres and Redis
+
+DATABASE_URL: str = required("DATABASE_URL", "postgres://user:password@host:5432/name")
+REDIS_URL: str = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
+
+_database: dict[str, Any] = env.db_url_config(DATABASE_URL)
+_database["ENGINE"] = "django.db.backends.postgresql"
+_database["HOST"] = unquote(_database.get("HOST") or "")
+_database["CONN_HEALTH_CHECKS"] = True
+_database["OPTIONS"] = {
+    **_database.get("OPTIONS", {}),
+    "application_name": env.str("DATABASE_APPLICATION_NAME", default="fasthook"),
+}
+# The web process answers each call on a thread of its own, so it shares a pool (asgi.py asks for it); workers keep one
+# connection each.
+DATABASE_POOL_SIZE: int = env.int("DATABASE_POOL_SIZE", default=0)
+if DATABASE_POOL_SIZE:
+    _database["OPTIONS"]["pool"] = {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 10}
+else:
+    _database["CONN_MAX_AGE"] = None
+DATABASES = {"default": _database}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+
+# ---- Limits
+
+MAX_BODY_BYTES: int = env.int("MAX_BODY_BYTES", default=10 * 1024 * 1024)
+MAX_HEADER_BYTES: int = env.int("MAX_HEADER_BYTES", default=64 * 1024)
+MAX_API_BODY_BYTES: int = env.int("MAX_API_BODY_BYTES", default=1024 * 1024)
+REJECTED_EVIDENCE_PER_MINUTE: int = env.int("REJECTED_EVIDENCE_PER_MINUTE", default=120)
+CAPTURE_GROUP_REQUESTS: int = env.int("CAPTURE_GROUP_REQUESTS", default=256)
+CAPTURE_GROUP_BYTES: int = env.int("CAPTURE_GROUP_BYTES", default=8 * 1024 * 1024)
+CAPTURE_QUEUE_BYTES: int = env.int("CAPTURE_QUEUE_BYTES", default=128 * 1024 * 1024)
+ROUTE_BATCH: int = env.int("ROUTE_BATCH", default=250)
+ROUTE_LEASE_S: int = env.int("ROUTE_LEASE_S", default=30)
+DELIVER_IN_FLIGHT: int = env.int("DELIVER_IN_FLIGHT", default=1000)
+DELIVER_CLAIM: int = env.int("DELIVER_CLAIM", default=250)
+DELIVER_CLAIM_BYTES: int = env.int("DELIVER_CLAIM_BYTES", default=32 * 1024 * 1024)
+DELIVER_LEASE_GRACE_S: int = env.int("DELIVER_LEASE_GRACE_S", default=30)
+DRAIN_S: float = env.float("DRAIN_S", default=20.0)
+DELIVERY_ALLOWED_NETWORKS: list[str] = env.list("DELIVERY_ALLOWED_NETWORKS", default=[])
+RETENTION_DAYS: int = env.int("RETENTION_DAYS", default=30)
+SESSION_TOKEN_DAYS: int = env.int("SESSION_TOKEN_DAYS", default=30)
+SIGNING_SECRET_GRACE_S: int = env.int("SIGNING_SECRET_GRACE_S", default=24 * 3600)
+LOGIN_ATTEMPTS_PER_MINUTE: int = env.int("LOGIN_ATTEMPTS_PER_MINUTE", default=10)
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_API_BODY_BYTES
+
+# ---- Django
+
+INSTALLED_APPS = [
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "teams",
+    "sources",
+    "destinations",
+    "connections",
+    "events",
+    "metrics",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "fasthook.urls"
+ASGI_APPLICATION = "fasthook.asgi.application"
+APPEND_SLASH = False
+AUTH_USER_MODEL = "teams.User"
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+LANGUAGE_CODE = "en"
+USE_I18N = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True
+
+# ---- Browsers
+
+_https = BASE_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
+SESSION_COOKIE_HTTPONLY = True
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+if _https:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# ---- The API
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["teams.auth.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["teams.auth.TeamPermission"],
+    "DEFAULT_RENDERER_CLASSES": ["fasthook.lib.rest.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["fasthook.lib.rest.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "fasthook.lib.rest.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "FastHook",
+    "DESCRIPTION": "Receive, route, deliver and replay webhooks.",
+    "VERSION": "1.0.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": [],
+    "SERVE_AUTHENTICATION": [],
+    "SCHEMA_PATH_PREFIX": "/v1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+# ---- Celery
+
+CELERY_BROKER_URL = REDIS_URL
+CELERY_DATA_DIR = DATA_DIR
+
+# ---- Logs and faults
+
+LOG_FORMAT: str = env.str("LOG_FORMAT", default="text")
+LOG_LEVEL: str = env.str("LOG_LEVEL", default="INFO")
+LOGGING_CONFIG = None
+SENTRY_DSN: str = env.str("SENTRY_DSN", default="")

@@ -1,0 +1,42 @@
+"""A source: the public URL that a provider calls, and how its callers are verified."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+
+from fasthook.lib.fields import EncryptedJSONField, IdField
+from teams.models import Team
+
+
+class Source(models.Model):
+    id = IdField(prefix="src", primary_key=True)
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="sources")
+    name = models.CharField(max_length=155)
+    description = models.TextField(blank=True, default="")
+    type = models.CharField(max_length=40, default="WEBHOOK")
+    slug = models.CharField(max_length=40, unique=True)
+    auth_type = models.CharField(max_length=40, null=True, blank=True)
+    auth = EncryptedJSONField(null=True, blank=True)
+    allowed_http_methods = ArrayField(models.CharField(max_length=7), default=list)
+    custom_response = models.JSONField(null=True, blank=True)
+    disabled_at = models.DateTimeField(null=True, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    version = models.BigIntegerField(default=0, db_index=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["team", "name"], condition=models.Q(deleted_at=None), name="source_name_once_per_team"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def url(self) -> str:
+        return settings.INGRESS_URL_TEMPLATE.format(base=settings.BASE_URL, slug=self.slug)

@@ -1,0 +1,119 @@
+"""Who owns what: teams, the people in them, and the credentials that speak for them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+
+from fasthook.lib.fields import EncryptedJSONField, IdField
+
+
+class Team(models.Model):
+    id = IdField(prefix="tm", primary_key=True)
+    name = models.CharField(max_length=155)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        user = self.model(email=email.strip().lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    id = IdField(prefix="usr", primary_key=True)
+    email = models.EmailField(unique=True)
+    name = models.CharField(max_length=155, blank=True)
+    is_active = models.BooleanField(default=True)
+    is_staff = models.BooleanField(default=False, help_text="May sign in to the admin.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class Role(models.TextChoices):
+    OWNER = "owner"
+    MEMBER = "member"
+    VIEWER = "viewer"  # reads only
+
+
+class Membership(models.Model):
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["team", "user"], name="membership_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.team} ({self.role})"
+
+
+class ProjectSecrets(models.Model):
+    """A team's two credentials: the API key that automation uses, and the secret that signs deliveries."""
+
+    team = models.OneToOneField(Team, on_delete=models.CASCADE, primary_key=True, related_name="secrets")
+    api_key = EncryptedJSONField()
+    api_key_id = models.TextField()
+    api_key_digest = models.CharField(max_length=64, unique=True)
+    api_key_created_at = models.DateTimeField()
+    api_key_rotated_at = models.DateTimeField(null=True, blank=True)
+    signing_secret = EncryptedJSONField()
+    signing_secret_id = models.TextField()
+    signing_secret_created_at = models.DateTimeField()
+    signing_secret_rotated_at = models.DateTimeField(null=True, blank=True)
+    previous_signing_secret = EncryptedJSONField(null=True, blank=True)
+    previous_valid_until = models.DateTimeField(null=True, blank=True)
+    # Rises with every change; the delivery workers' catalog reads what is newer than it has seen.
+    version = models.BigIntegerField(default=0, db_index=True)
+
+    class Meta:
+        verbose_name_plural = "project secrets"
+
+    def __str__(self) -> str:
+        return f"secrets of {self.team_id}"
+
+
+class SessionToken(models.Model):
+    """A signed-in person's bearer token (`fhs_...`), kept as a digest only."""
+
+    id = IdField(prefix="ses", primary_key=True)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="session_tokens")
+    digest = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class ConfigVersion(models.Model):
+    """One row. Every change of configuration takes the next number under this row's lock: see config_version.py."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    version = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="config_version_one_row")]
+
+    def __str__(self) -> str:
+        return str(self.version)
