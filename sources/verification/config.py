@@ -1,0 +1,30 @@
+"""Validates a source's authentication when it is saved, and says which of its fields are secret."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fasthook.lib.config_fields import read_choice
+from fasthook.lib.errors import invalid
+from sources.verification.schemes import AUTH_SCHEMES
+
+SECRET_FIELDS: Final[Mapping[str, frozenset[str]]] = {
+    auth_type: scheme.secret_fields for auth_type, scheme in AUTH_SCHEMES.items()
+}
+
+
+def normalise_auth(
+    source_type: str, auth_type: str | None, auth: object, *, at: str = "config"
+) -> dict[str, Any] | None:
+    """The stored form of `auth` (defaults filled in, header names in lower case), or None without authentication.
+
+    `source_type` decides nothing for the types of this table: they mean the same on every source.
+    Raises InvalidInput naming `<at>.auth_type` or `<at>.auth.<field>`.
+    """
+    if auth_type is None:
+        if auth is None or auth == {}:
+            return None
+        raise invalid(f"{at}.auth_type", f"is required when auth is given: one of {', '.join(AUTH_SCHEMES)}")
+    name = read_choice(auth_type, AUTH_SCHEMES, at=f"{at}.auth_type")
+    return AUTH_SCHEMES[name].normalise(auth, at=f"{at}.auth")

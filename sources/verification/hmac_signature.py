@@ -1,0 +1,263 @@
+"""Generic HMAC: one shared secret, one signature header, whatever form the provider writes it in.
+
+Forms, recognised from the header's value (design: providers.md, families a and b):
+- `t=<ts>,v1=<sig>[,v1=<sig>]` (Stripe, Calendly, WorkOS, Sanity) signs `ts.body`; other versions such as v0 are
+  ignored, as Stripe's documentation demands, so that nobody can downgrade;
+- `ts=<ts>;h1=<sig>` (Paddle Billing) signs `ts:body`;
+- with a timestamp header: `v0=<sig>` (Slack, Zoom) signs `v0:ts:body`, an unversioned one signs `ts.body` or `ts:body`;
+- otherwise a signature of the body, hex or base64, bare (Shopify, WooCommerce) or behind `sha256=` (GitHub) or `v0=`.
+Several signatures separated by commas or spaces: any one may match. The secret is used literally, as UTF-8 bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fasthook.lib.config_fields import ObjectReader, read_choice, read_header_name, read_text
+from fasthook.lib.errors import invalid
+from sources.verification.request import InboundRequest
+from sources.verification.verdict import VERIFIED, Verdict, refused
+
+DEFAULT_TOLERANCE_S: Final = 300
+MAX_TOLERANCE_S: Final = 86_400
+MAX_SECRETS: Final = 10
+MAX_SIGNATURES: Final = 16
+
+DIGEST_BYTES: Final = {"sha1": 20, "sha256": 32, "sha384": 48, "sha512": 64}
+ENCODINGS: Final = ("auto", "hex", "base64")
+
+# Signature headers whose timestamp always travels in a second header, so that naming the first is enough.
+TIMESTAMP_HEADERS: Final = {
+    "x-slack-signature": "x-slack-request-timestamp",
+    "x-zm-signature": "x-zm-request-timestamp",
+}
+
+# The field that holds the time -> the field that holds signatures, and what stands between time and body.
+_TIMED_FIELDS: Final = {"t": ("v1", b"."), "ts": ("h1", b":")}
+
+_SEPARATORS = re.compile(r"[,\s]+")
+_LABEL = re.compile(r"(sha1|sha256|sha384|sha512|v[0-9]+)=(?==*[^=])", re.IGNORECASE | re.ASCII)
+_VERSION = re.compile(r"v[0-9]+")
+# The signed text of the timed forms, written as if it were a body.
+_TIMED_TEXT = re.compile(rb"(v[0-9]{1,3}:)?[0-9]{9,16}[.:]")
+_HEX = re.compile(r"[0-9a-fA-F]+")
+
+
+def normalise_hmac(auth: object, *, at: str) -> dict[str, Any]:
+    known = ("secret", "signature_header", "algorithm", "encoding", "prefix", "timestamp_header", "tolerance")
+    fields = ObjectReader(auth, at=at, known=known)
+    normal: dict[str, Any] = {
+        "secret": _read_secret(fields.require("secret"), at=fields.at("secret")),
+        "signature_header": read_header_name(fields.require("signature_header"), at=fields.at("signature_header")),
+        "algorithm": read_choice(fields.get("algorithm", "sha256"), DIGEST_BYTES, at=fields.at("algorithm")),
+        "encoding": read_choice(fields.get("encoding", "auto"), ENCODINGS, at=fields.at("encoding")),
+    }
+    if fields.has("prefix") and fields.get("prefix") != "":
+        normal["prefix"] = read_text(fields.get("prefix"), at=fields.at("prefix"), max_length=64)
+    if fields.has("timestamp_header"):
+        at_header = fields.at("timestamp_header")
+        normal["timestamp_header"] = read_header_name(fields.get("timestamp_header"), at=at_header)
+    if fields.has("tolerance"):
+        normal["tolerance"] = _read_tolerance(fields.get("tolerance"), at=fields.at("tolerance"))
+    return normal
+
+
+def _read_secret(value: object, *, at: str) -> str | list[str]:
+    if not isinstance(value, list):
+        return read_text(value, at=at)
+    if not 1 <= len(value) <= MAX_SECRETS:
+        raise invalid(at, f"must hold between 1 and {MAX_SECRETS} secrets")
+    return [read_text(secret, at=f"{at}[{index}]") for index, secret in enumerate(value)]
+
+
+def _read_tolerance(value: object, *, at: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise invalid(at, "must be a whole number of seconds")
+    if not 1 <= value <= MAX_TOLERANCE_S:
+        raise invalid(at, f"must be between 1 and {MAX_TOLERANCE_S} seconds")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    """One signature as the sender claims it: which bytes it covers (before the body) and its value."""
+
+    before_body: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HmacVerifier:
+    secrets: tuple[bytes, ...]
+    signature_header: str
+    algorithm: str
+    encoding: str
+    prefix: str
+    timestamp_header: str | None
+    tolerance_s: int
+
+    @property
+    def credential_headers(self) -> frozenset[str]:
+        return frozenset()
+
+    def verify(self, request: InboundRequest, *, now: float) -> Verdict:
+        value = request.headers.get(self.signature_header, "").strip()
+        if not value:
+            return refused(f"signature header {self.signature_header} is missing")
+        timed = None if self.prefix or self.timestamp_header else _read_timed_form(value)
+        if timed is not None:
+            return self._verify_timed_form(request, timed, now=now)
+        if self.prefix:
+            if not value.startswith(self.prefix):
+                return refused(f"signature header {self.signature_header} does not begin with the configured prefix")
+            value = value[len(self.prefix) :].strip()
+        timestamp = None
+        if self.timestamp_header is not None:
+            timestamp = request.headers.get(self.timestamp_header, "").strip()
+            fault = self._timestamp_fault(timestamp, where=self.timestamp_header, now=now)
+            if fault:
+                return refused(fault)
+        elif _TIMED_TEXT.match(request.body):
+            # A captured `t=T,v1=S` would otherwise pass for ever as the bare signature S of the body `T.body`.
+            return refused("the body begins with a timestamp, as only signed texts do: a replayed signature")
+        return self._verify_signatures(request, value, timestamp=timestamp)
+
+    def _verify_timed_form(self, request: InboundRequest, timed: _TimedForm, *, now: float) -> Verdict:
+        if not timed.signatures:
+            return refused(f"signature header {self.signature_header} has no {timed.signature_field} signature")
+        fault = self._timestamp_fault(timed.timestamp, where=self.signature_header, now=now)
+        if fault:
+            return refused(fault)
+        before_body = timed.timestamp.encode() + timed.separator
+        claims = [
+            _Signed(before_body, signature)
+            for text in timed.signatures
+            if (signature := self._decode(text)) is not None
+        ]
+        return self._judge(request, claims)
+
+    def _verify_signatures(self, request: InboundRequest, value: str, *, timestamp: str | None) -> Verdict:
+        claims = []
+        foreign_label = None
+        for token in _SEPARATORS.split(value)[:MAX_SIGNATURES]:
+            label, text = self._split_label(token)
+            if label in DIGEST_BYTES and label != self.algorithm:
+                foreign_label = label
+                continue
+            signature = self._decode(text)
+            if signature is not None:
+                claims += [_Signed(before, signature) for before in _before_body(label, timestamp)]
+        if not claims and foreign_label:
+            expected = f"this source expects {self.algorithm}"
+            return refused(f"signature header {self.signature_header} holds a {foreign_label} signature, {expected}")
+        return self._judge(request, claims)
+
+    def _split_label(self, token: str) -> tuple[str, str]:
+        """("sha256" or "v0" in lower case, or "", the signature itself)."""
+        if self.prefix:
+            return self.prefix.rstrip("=:").lower(), token.removeprefix(self.prefix)
+        found = _LABEL.match(token)
+        return (found[1].lower(), token[found.end() :]) if found else ("", token)
+
+    def _judge(self, request: InboundRequest, claims: list[_Signed]) -> Verdict:
+        if not claims:
+            form = "hex or base64" if self.encoding == "auto" else self.encoding
+            return refused(
+                f"signature header {self.signature_header} holds no readable {self.algorithm} signature ({form})"
+            )
+        matched = False
+        for before_body in {claim.before_body for claim in claims}:
+            signed_text = before_body + request.body
+            for secret in self.secrets:
+                expected = hmac.digest(secret, signed_text, self.algorithm)
+                for claim in claims:
+                    if claim.before_body == before_body:
+                        matched |= hmac.compare_digest(claim.signature, expected)
+        if matched:
+            return VERIFIED
+        cause = "the secret is wrong or the request was changed on its way"
+        return refused(f"no signature in {self.signature_header} matches: {cause}")
+
+    def _timestamp_fault(self, timestamp: str, *, where: str, now: float) -> str | None:
+        if not timestamp:
+            return f"the timestamp in {where} is missing"
+        if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 16):
+            return f"the timestamp in {where} is not a Unix time"
+        sent_at = int(timestamp)
+        # Seconds stay below this until the year 5138; some providers (WorkOS, Webflow) send milliseconds.
+        sent_at_s = sent_at / 1000 if sent_at >= 100_000_000_000 else sent_at
+        age_s = now - sent_at_s
+        if abs(age_s) <= self.tolerance_s:
+            return None
+        direction = "old" if age_s > 0 else "in the future"
+        return f"the timestamp in {where} is {abs(age_s):.0f} s {direction}, the tolerance is {self.tolerance_s} s"
+
+    def _decode(self, text: str) -> bytes | None:
+        """The signature's bytes, or None when it cannot be one of this algorithm."""
+        size = DIGEST_BYTES[self.algorithm]
+        if self.encoding != "base64" and len(text) == 2 * size and _HEX.fullmatch(text):
+            return bytes.fromhex(text)
+        if self.encoding == "hex":
+            return None
+        unpadded = text.rstrip("=").replace("-", "+").replace("_", "/")
+        try:
+            decoded = base64.b64decode(unpadded + "=" * (-len(unpadded) % 4), validate=True)
+        except (binascii.Error, ValueError):
+            return None
+        return decoded if len(decoded) == size else None
+
+
+@dataclass(frozen=True, slots=True)
+class _TimedForm:
+    timestamp: str
+    signature_field: str
+    signatures: tuple[str, ...]
+    separator: bytes
+
+
+def _read_timed_form(value: str) -> _TimedForm | None:
+    """Parse `t=...,v1=...` and `ts=...;h1=...`; None when the value is of another form."""
+    fields = [part.strip().partition("=") for part in re.split(r"[,;]", value)[: 2 * MAX_SIGNATURES]]
+    timestamps = [(name, text) for name, _, text in fields if name in _TIMED_FIELDS]
+    # Two timestamps would let a sender choose which one is checked and which one is signed.
+    if len(timestamps) != 1:
+        return None
+    name, timestamp = timestamps[0]
+    signature_field, separator = _TIMED_FIELDS[name]
+    signatures = tuple(text for field, _, text in fields if field == signature_field)[:MAX_SIGNATURES]
+    return _TimedForm(timestamp, signature_field, signatures, separator)
+
+
+def _before_body(label: str, timestamp: str | None) -> tuple[bytes, ...]:
+    """What may stand before the body in the signed text.
+
+    With a timestamp header the timestamp must be signed, else anyone could refresh it. Plain concatenation is left out
+    on purpose: digits could be moved between timestamp and body.
+    """
+    if timestamp is None:
+        return (b"",)
+    time = timestamp.encode()
+    if _VERSION.fullmatch(label):
+        return (label.encode() + b":" + time + b":",)
+    return (time + b".", time + b":")
+
+
+def compile_hmac(auth: Mapping[str, Any]) -> HmacVerifier:
+    secret = auth["secret"]
+    secrets = [secret] if isinstance(secret, str) else secret
+    header = auth["signature_header"]
+    return HmacVerifier(
+        secrets=tuple(one.encode() for one in secrets),
+        signature_header=header,
+        algorithm=auth.get("algorithm", "sha256"),
+        encoding=auth.get("encoding", "auto"),
+        prefix=auth.get("prefix", ""),
+        timestamp_header=auth.get("timestamp_header") or TIMESTAMP_HEADERS.get(header),
+        tolerance_s=auth.get("tolerance", DEFAULT_TOLERANCE_S),
+    )

@@ -1,0 +1,22 @@
+"""Turns a source's saved authentication into the verifier that ingress asks for every request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sources.verification.request import InboundRequest
+from sources.verification.schemes import AUTH_SCHEMES
+from sources.verification.verdict import Verdict, Verifier
+
+__all__ = ["InboundRequest", "Verdict", "Verifier", "compile_auth"]
+
+
+def compile_auth(source_type: str, auth_type: str | None, auth: Mapping[str, Any] | None) -> Verifier | None:
+    """The verifier for what `normalise_auth` returned, or None when the source has no authentication.
+
+    Raises KeyError for a type that `normalise_auth` would have refused: such a source must not run open.
+    """
+    if auth_type is None:
+        return None
+    return AUTH_SCHEMES[auth_type].compile(auth or {})
