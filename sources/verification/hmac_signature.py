@@ -225,9 +225,9 @@ def _read_timed_form(value: str) -> _TimedForm | None:
     """Parse `t=...,v1=...` and `ts=...;h1=...`; None when the value is of another form."""
     fields = [part.strip().partition("=") for part in re.split(r"[,;]", value)[: 2 * MAX_SIGNATURES]]
     timestamps = [(name, text) for name, _, text in fields if name in _TIMED_FIELDS]
-    # Two timestamps would let a sender choose which one is checked and which one is signed.
-    if len(timestamps) != 1:
+    if not timestamps:
         return None
+    # The one that is checked is the one that must be signed, however many are sent.
     name, timestamp = timestamps[0]
     signature_field, separator = _TIMED_FIELDS[name]
     signatures = tuple(text for field, _, text in fields if field == signature_field)[:MAX_SIGNATURES]
