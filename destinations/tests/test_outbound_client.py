@@ -1,11 +1,13 @@
 """The delivery client against real servers: every outcome is a value with a precise code."""
 
 import asyncio
+import contextvars
 import gzip
 import socket
 import ssl
 
 import pytest
+import uvloop
 
 from destinations.outbound import resolver as resolver_module
 from destinations.outbound.address import AddressPolicy
@@ -14,6 +16,21 @@ from destinations.outbound.client import DeliveryClient
 from destinations.tests.receivers import OK, answers, hangs, receiver, resets, server_tls
 
 LOOPBACK = AddressPolicy(["127.0.0.0/8", "::1"])
+
+new_loop = contextvars.ContextVar("new_loop")
+
+
+@pytest.fixture(autouse=True, params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def _every_loop(request):
+    """The two loops report faults differently; codes must not depend on which one delivers."""
+    token = new_loop.set(request.param)
+    yield
+    new_loop.reset(token)
+
+
+def on_loop(coroutine):
+    with asyncio.Runner(loop_factory=new_loop.get()) as runner:
+        return runner.run(coroutine)
 
 
 def request(url, *, method="POST", headers=(("content-type", "application/json"),), body=b"{}"):
@@ -34,7 +51,7 @@ def deliver(answer, *, tls=None, scheme="http", timeout_s=5.0, policy=LOOPBACK, 
                 result = await client.send(request(url, **given), timeout_s=timeout_s)
             return result, received
 
-    return asyncio.run(run())
+    return on_loop(run())
 
 
 def send_alone(url, *, policy=LOOPBACK, timeout_s=5.0, connect_timeout_s=5.0):
@@ -42,7 +59,7 @@ def send_alone(url, *, policy=LOOPBACK, timeout_s=5.0, connect_timeout_s=5.0):
         async with DeliveryClient(policy, connect_timeout_s=connect_timeout_s) as client:
             return await client.send(request(url), timeout_s=timeout_s)
 
-    return asyncio.run(run())
+    return on_loop(run())
 
 
 def test_a_2xx_is_a_success():
@@ -249,7 +266,7 @@ def test_a_server_without_tls_is_a_tls_error():
             url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
             return await client.send(request(url), timeout_s=5)
 
-    assert asyncio.run(run()).error_code == "TLS_ERROR"
+    assert on_loop(run()).error_code == "TLS_ERROR"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]"])
@@ -258,7 +275,7 @@ def test_loopback_is_refused_however_it_is_written(host):
         async with receiver(answers(OK)) as received, DeliveryClient(AddressPolicy()) as client:
             return await client.send(request(f"http://{host}:{received.port}/"), timeout_s=5), received
 
-    result, received = asyncio.run(run())
+    result, received = on_loop(run())
     assert (result.status, result.error_code) == (None, "ADDRESS_NOT_ALLOWED")
     assert "loopback" in result.error_message
     assert received.connections == 0
@@ -298,7 +315,7 @@ def test_a_name_with_a_refused_and_an_allowed_address_uses_the_allowed_one(monke
         async with receiver(answers(OK)) as received, DeliveryClient(LOOPBACK) as client:
             return await client.send(request(f"http://two.example:{received.port}/"), timeout_s=5)
 
-    assert asyncio.run(run()).status == 200
+    assert on_loop(run()).status == 200
 
 
 def test_a_name_that_leads_inside_is_refused(monkeypatch):
@@ -317,7 +334,7 @@ def test_cancelling_a_send_is_the_only_exception():
             with pytest.raises(asyncio.CancelledError):
                 await sending
 
-    asyncio.run(run())
+    on_loop(run())
 
 
 def test_a_header_that_cannot_be_sent_is_an_internal_error(caplog):
