@@ -79,6 +79,8 @@ def _name_http_fault(fault: Exception) -> Fault | None:
 
 
 def _name_connection_fault(fault: Exception) -> Fault:
+    if isinstance(fault, aiohttp.ConnectionTimeoutError):
+        return "TIMEOUT", "no connection to the destination was established in time"
     if isinstance(fault, asyncio.TimeoutError):
         return "TIMEOUT", _SENTENCES["TIMEOUT"]
     # A reset during the TLS handshake has the class but no number.

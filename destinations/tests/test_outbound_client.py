@@ -54,10 +54,10 @@ def deliver(answer, *, tls=None, scheme="http", timeout_s=5.0, policy=LOOPBACK, 
     return on_loop(run())
 
 
-def send_alone(url, *, policy=LOOPBACK, timeout_s=5.0, connect_timeout_s=5.0):
+def send_alone(url):
     async def run():
-        async with DeliveryClient(policy, connect_timeout_s=connect_timeout_s) as client:
-            return await client.send(request(url), timeout_s=timeout_s)
+        async with DeliveryClient(LOOPBACK) as client:
+            return await client.send(request(url), timeout_s=5)
 
     return on_loop(run())
 
@@ -112,6 +112,21 @@ def test_any_other_status_is_a_bad_response_with_its_evidence(status):
 def test_a_receiver_that_hangs_is_a_timeout():
     result, _ = deliver(hangs, timeout_s=0.2)
     assert (result.status, result.error_code) == (None, "TIMEOUT")
+    assert 200 <= result.latency_ms < 2000
+
+
+def test_a_handshake_that_hangs_is_held_to_the_connect_timeout():
+    # The kernel accepts, nobody answers.
+    silent = socket.create_server(("127.0.0.1", 0))
+
+    async def run():
+        async with DeliveryClient(LOOPBACK, connect_timeout_s=0.2) as client:
+            return await client.send(request(f"https://127.0.0.1:{silent.getsockname()[1]}/"), timeout_s=30)
+
+    with silent:
+        result = on_loop(run())
+    assert (result.status, result.error_code) == (None, "TIMEOUT")
+    assert result.error_message == "no connection to the destination was established in time"
     assert 200 <= result.latency_ms < 2000
 
 
@@ -218,12 +233,6 @@ def test_a_stale_connection_is_replaced_within_the_same_send():
     assert (len(received.heads), received.connections) == (3, 2)
 
 
-def test_no_cookie_is_remembered():
-    raw = b"HTTP/1.1 200 OK\r\nset-cookie: a=b\r\ncontent-length: 0\r\n\r\n"
-    _, received = deliver(answers(raw), times=2)
-    assert b"cookie" not in received.heads[1].lower()
-
-
 def test_the_environments_proxy_is_ignored(monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
@@ -323,6 +332,21 @@ def test_a_name_that_leads_inside_is_refused(monkeypatch):
     result = send_alone("http://rebound.example/")
     assert result.error_code == "ADDRESS_NOT_ALLOWED"
     assert result.error_message == "10.0.0.1 must not be dialled: private"
+
+
+def test_no_cookie_is_remembered(monkeypatch):
+    fake_dns(monkeypatch, lambda host, port, family: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))])
+
+    async def run():
+        raw = b"HTTP/1.1 200 OK\r\nset-cookie: a=b\r\ncontent-length: 0\r\n\r\n"
+        async with receiver(answers(raw)) as received, DeliveryClient(LOOPBACK) as client:
+            for _ in range(2):
+                await client.send(request(f"http://cookies.example:{received.port}/"), timeout_s=5)
+            return received
+
+    received = on_loop(run())
+    assert len(received.heads) == 2
+    assert b"cookie:" not in received.heads[1].lower()
 
 
 def test_cancelling_a_send_is_the_only_exception():
