@@ -5,7 +5,7 @@ import hmac
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from destinations.outbound.auth import normalise_destination_auth
@@ -282,6 +282,7 @@ def test_a_user_agent_that_authenticates_is_the_only_one():
     assert values(build(auth_type="CUSTOM_HEADER", auth=auth), "user-agent") == ["Bot"]
 
 
+@settings(deadline=None)
 @given(
     path=st.text(max_size=60).map(lambda text: "/" + text),
     query=st.text(max_size=60),
