@@ -1,1 +1,23 @@
-urlpatterns = []
+"""Where everything is mounted: the API with and without its version, its description, the admin."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+from fasthook.faults import unknown_path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("v1/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("v1/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("v1/", include("fasthook.api_urls")),
+    # Says so in JSON under DEBUG too, where Django would show its own page.
+    re_path("^v1/", unknown_path),
+    path("", include("fasthook.api_urls")),
+]
+
+handler400 = "fasthook.faults.bad_request"
+handler404 = "fasthook.faults.unknown_path"
+handler500 = "fasthook.faults.crashed"

@@ -1,0 +1,175 @@
+"""JSON in, JSON out, and one envelope for everything that goes wrong: what REST_FRAMEWORK in the settings names.
+
+Knows no resource and no team. Shapes of bodies are read by `fasthook.lib.inputs`, credentials by `teams.auth`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+import psycopg
+import structlog
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import InterfaceError, OperationalError
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.response import Response
+
+from fasthook.lib.crypto import UndecryptableSecret
+from fasthook.lib.errors import FastHookError, MalformedInput, NotFound, Unavailable, envelope, invalid
+
+log = structlog.get_logger(__name__)
+
+MAX_DEPTH = 64
+RETRY_AFTER_S = 5
+# Away, restarting, or no connection free in time (psycopg_pool's PoolTimeout is an OperationalError).
+DATABASE_FAULTS = (OperationalError, InterfaceError, psycopg.OperationalError)
+
+
+class PayloadTooLarge(FastHookError):  # noqa: N818 - named like the rest of its family
+    status = 413
+    code = "PAYLOAD_TOO_LARGE"
+
+
+class JSONRenderer(BaseRenderer):
+    media_type = "application/json"
+    format = "json"
+    charset = None
+    render_style = "binary"
+
+    def render(
+        self, data: Any, accepted_media_type: str | None = None, renderer_context: Mapping[str, Any] | None = None
+    ) -> bytes:
+        return b"" if data is None else orjson.dumps(data, default=str, option=orjson.OPT_NON_STR_KEYS)
+
+
+class JSONParser(BaseParser):
+    """A body that is one JSON object, at most MAX_API_BODY_BYTES long and MAX_DEPTH deep, without NUL characters."""
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        body = _read_bounded(stream)
+        try:
+            value = orjson.loads(body)
+        except orjson.JSONDecodeError as fault:
+            raise MalformedInput(
+                f"the body is not JSON: {fault.msg} at line {fault.lineno} column {fault.colno}",
+                code="MALFORMED_JSON",
+                data={"position": fault.pos, "line": fault.lineno, "column": fault.colno},
+            ) from None
+        if not isinstance(value, dict):
+            raise invalid("body", "must be a JSON object")
+        _refuse_unstorable(value)
+        return value
+
+
+def _read_bounded(stream: Any) -> bytes:
+    limit = settings.MAX_API_BODY_BYTES
+    try:
+        body: bytes = stream.read(limit + 1)
+    except RequestDataTooBig:
+        body = b"\0" * (limit + 1)
+    if len(body) > limit:
+        raise PayloadTooLarge(f"the body is larger than {limit} bytes")
+    return body
+
+
+def _refuse_unstorable(value: Any) -> None:
+    """Postgres text holds no NUL, and whoever walks the value later may recurse: both are refused, naming the place."""
+    waiting: list[tuple[Any, str, int]] = [(value, "", 0)]
+    while waiting:
+        item, path, depth = waiting.pop()
+        if isinstance(item, str):
+            if "\0" in item:
+                raise invalid(path, "must not contain NUL characters")
+        elif isinstance(item, dict | list):
+            if depth >= MAX_DEPTH:
+                raise invalid(path.partition(".")[0], f"is nested deeper than {MAX_DEPTH} levels")
+            waiting.extend(_children(item, path, depth + 1))
+
+
+def _children(item: dict[str, Any] | list[Any], path: str, depth: int) -> list[tuple[Any, str, int]]:
+    if isinstance(item, list):
+        return [(child, f"{path}[{index}]", depth) for index, child in enumerate(item)]
+    if any("\0" in key for key in item):
+        raise invalid(path or "body", "must not contain NUL characters in the name of a field")
+    return [(child, f"{path}.{key}" if path else key, depth) for key, child in item.items()]
+
+
+def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response:
+    """Answers any exception of a view with the envelope; what nobody foresaw is logged and told to nobody."""
+    known = _as_known(error)
+    if known is None:
+        request = context.get("request")
+        log.exception("api.crashed", method=getattr(request, "method", None), path=getattr(request, "path", None))
+        known = FastHookError("something went wrong on our side; it has been logged", code="INTERNAL_ERROR")
+        known.status = 500
+    elif known.status >= 500:
+        log.warning("api.unavailable", code=known.code, error=str(error))
+    return error_response(known)
+
+
+def error_response(error: FastHookError) -> Response:
+    body = envelope(message=error.message, code=error.code, fields=error.fields, data=error.data)
+    return Response(body, status=error.status, headers=error.headers)
+
+
+def _as_known(error: Exception) -> FastHookError | None:
+    if isinstance(error, FastHookError):
+        return error
+    if isinstance(error, DATABASE_FAULTS):
+        return database_unavailable()
+    if isinstance(error, Http404):
+        return NotFound("not found")
+    if isinstance(error, PermissionDenied):
+        return _translated(exceptions.PermissionDenied())
+    if isinstance(error, RequestDataTooBig):
+        return PayloadTooLarge(f"the body is larger than {settings.MAX_API_BODY_BYTES} bytes")
+    if isinstance(error, UndecryptableSecret):
+        known = FastHookError(str(error), code="SECRET_UNDECRYPTABLE")
+        known.status = 500
+        return known
+    return _translated(error) if isinstance(error, exceptions.APIException) else None
+
+
+def database_unavailable() -> Unavailable:
+    return Unavailable(
+        "the database does not answer; try again",
+        code="DATABASE_UNAVAILABLE",
+        headers={"Retry-After": str(RETRY_AFTER_S)},
+    )
+
+
+_CODES = {
+    400: "BAD_REQUEST",
+    401: "NOT_AUTHENTICATED",
+    403: "FORBIDDEN",
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    406: "NOT_ACCEPTABLE",
+    415: "UNSUPPORTED_MEDIA_TYPE",
+    429: "TOO_MANY_REQUESTS",
+}
+
+
+def _translated(error: exceptions.APIException) -> FastHookError:
+    message = str(error.detail) if isinstance(error.detail, str) else "the request is not valid"
+    if isinstance(error, exceptions.UnsupportedMediaType):
+        message = "the body must be JSON: send Content-Type: application/json"
+    if isinstance(error, exceptions.NotAuthenticated):
+        message = "credentials are missing: send Authorization: Bearer with an API key or a session token"
+    headers = {}
+    challenge = getattr(error, "auth_header", None)
+    if challenge:
+        headers["WWW-Authenticate"] = str(challenge)
+    known = FastHookError(message, code=_CODES.get(error.status_code, "BAD_REQUEST"), headers=headers)
+    known.status = error.status_code
+    return known

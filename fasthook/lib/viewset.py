@@ -1,0 +1,24 @@
+"""What the resources' viewsets share. Routes name the methods themselves, in `fasthook.api_urls`.
+
+Apart from `fasthook.lib.rest`, which REST framework imports while it is itself being imported.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from rest_framework.request import Request
+from rest_framework.viewsets import ViewSet
+
+
+class ApiViewSet(ViewSet):
+    metadata_class = None  # OPTIONS answers 405 and Allow
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        # Without a length REST framework takes a chunked body for an empty one.
+        if "CONTENT_LENGTH" not in request.META and request.META.get("HTTP_TRANSFER_ENCODING"):
+            request._body = request.read(settings.MAX_API_BODY_BYTES + 1)
+            request.META["CONTENT_LENGTH"] = str(len(request.body))
+        return super().initialize_request(request, *args, **kwargs)

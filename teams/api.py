@@ -1,0 +1,105 @@
+"""Sign-in and project secrets over HTTP. Everything here answers with credentials: nothing of it may be cached."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from fasthook.lib.clock import iso, utc_now
+from fasthook.lib.errors import Conflict
+from fasthook.lib.inputs import read_input
+from fasthook.lib.viewset import ApiViewSet
+from teams.auth import Authenticated, SecretsPermission, TeamRequest, credential_of, memberships_of
+from teams.credentials import Credential, CredentialKind
+from teams.secrets import get_project_secrets, put_project_secrets, rotate_project_secrets
+from teams.serializers import (
+    LoginInput,
+    RotateInput,
+    SecretsInput,
+    SecretsOutput,
+    SessionOutput,
+    WhoOutput,
+    membership_answers,
+    secrets_answer,
+    team_answer,
+    user_answer,
+)
+from teams.sessions import end_session, sign_in
+
+
+def _private(body: Any = None, *, status: int = 200) -> Response:
+    return Response(body, status=status, headers={"Cache-Control": "no-store"})
+
+
+class LoginViewSet(ApiViewSet):
+    authentication_classes = []
+    permission_classes = []
+
+    @extend_schema(operation_id="login", tags=["auth"], request=LoginInput, responses=SessionOutput)
+    def login(self, request: Request) -> Response:
+        given = read_input(LoginInput, request.data)
+        client_ip = request.META.get("REMOTE_ADDR", "")
+        session = sign_in(given["email"], given["password"], client_ip=client_ip, now=utc_now())
+        user = session.row.user
+        memberships = memberships_of(Credential(kind=CredentialKind.SESSION, user=user))
+        return _private(
+            {
+                "token": session.token,
+                "expires_at": iso(session.row.expires_at),
+                "user": user_answer(user),
+                "teams": membership_answers(memberships),
+            }
+        )
+
+
+class SessionViewSet(ApiViewSet):
+    permission_classes = [Authenticated]
+
+    @extend_schema(operation_id="logout", tags=["auth"], request=None, responses={204: None})
+    def logout(self, request: Request) -> Response:
+        credential = credential_of(request)
+        if credential.session_id is None:
+            raise Conflict("an API key has no session to end; rotate it to make it invalid", code="NOT_A_SESSION")
+        end_session(credential.session_id)
+        return _private(status=204)
+
+    @extend_schema(operation_id="who_am_i", tags=["auth"], responses=WhoOutput)
+    def me(self, request: Request) -> Response:
+        credential = credential_of(request)
+        if credential.team is not None:
+            teams = [team_answer(credential.team, None)]
+        else:
+            teams = membership_answers(memberships_of(credential))
+        user = user_answer(credential.user) if credential.user else None
+        return _private({"kind": credential.kind.value, "user": user, "teams": teams})
+
+
+class ProjectSecretsViewSet(ApiViewSet):
+    permission_classes = [SecretsPermission]
+
+    @extend_schema(operation_id="get_project_secrets", tags=["project secrets"], responses=SecretsOutput)
+    def retrieve(self, request: TeamRequest) -> Response:
+        return _private(secrets_answer(get_project_secrets(request.team)))
+
+    @extend_schema(
+        operation_id="put_project_secrets", tags=["project secrets"], request=SecretsInput, responses=SecretsOutput
+    )
+    def replace(self, request: TeamRequest) -> Response:
+        given = read_input(SecretsInput, request.data)
+        row = put_project_secrets(
+            request.team,
+            api_key=given.get("api_key"),
+            signing_secret=given.get("signing_secret"),
+            now=utc_now(),
+        )
+        return _private(secrets_answer(row))
+
+    @extend_schema(
+        operation_id="rotate_project_secrets", tags=["project secrets"], request=RotateInput, responses=SecretsOutput
+    )
+    def rotate(self, request: TeamRequest) -> Response:
+        given = read_input(RotateInput, request.data)
+        return _private(secrets_answer(rotate_project_secrets(request.team, given.get("rotate"), now=utc_now())))
