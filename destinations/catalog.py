@@ -12,7 +12,6 @@ from django.db.models import TextField
 from django.db.models.functions import Cast
 
 from destinations.models import Destination, DestinationType
-from destinations.outbound.auth import static_credentials
 from destinations.outbound.build import CompiledTarget, DestinationTarget, compile_target
 from fasthook.lib.catalog import Catalog, Row
 from fasthook.lib.crypto import UndecryptableSecret
@@ -29,8 +28,6 @@ class DestinationEntry:
     max_concurrency: int
     timeout_s: float
     target: CompiledTarget | None
-    # `key=value` pairs of the URL that are credentials: evidence shows them masked.
-    secret_pairs: tuple[str, ...] = ()
     # Why the row cannot be delivered to (a secret under a lost key); its attempts then fail, saying so.
     fault: str | None = None
 
@@ -49,9 +46,7 @@ def _load(version: int) -> Iterator[Row[DestinationEntry]]:
 
 def _compile(row: Any) -> DestinationEntry:
     target = fault = None
-    secret_pairs: tuple[str, ...] = ()
     try:
-        auth = unseal(row.sealed_auth) or {}
         target = compile_target(
             DestinationTarget(
                 id=row.id,
@@ -60,10 +55,9 @@ def _compile(row: Any) -> DestinationEntry:
                 path_forwarding_disabled=row.path_forwarding_disabled,
                 timeout_s=row.timeout_s,
                 auth_type=row.auth_type,
-                auth=auth,
+                auth=unseal(row.sealed_auth) or {},
             )
         )
-        secret_pairs = tuple(pair for _, pair in static_credentials(row.auth_type, auth).query)
     except (UndecryptableSecret, FastHookError) as error:
         fault = str(error)
         log.error("destination.unusable", destination_id=row.id, error=fault)
@@ -73,7 +67,6 @@ def _compile(row: Any) -> DestinationEntry:
         max_concurrency=row.max_concurrency,
         timeout_s=row.timeout_s,
         target=target,
-        secret_pairs=secret_pairs,
         fault=fault,
     )
 

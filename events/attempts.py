@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from connections.catalog import ConnectionCatalog
 from connections.rules.retry import plan_retry
@@ -13,7 +12,7 @@ from destinations.outbound.build import DeliveryContext, Payload, PreparedReques
 from destinations.outbound.client import SendResult
 from events.queue import AttemptResult, ClaimedJob
 from fasthook.lib.catalog import Catalog
-from fasthook.lib.crypto import mask
+from fasthook.lib.headers import merge_headers
 from fasthook.lib.ids import new_id
 from sources.catalog import SourceCatalog
 from teams.catalog import SigningSecrets
@@ -37,12 +36,11 @@ class Catalogs:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A request ready to send, and what is kept of it as evidence, credentials masked."""
+    """A request ready to send, and the same as it is kept in evidence, the destination's credentials masked."""
 
     request: PreparedRequest
+    shown: PreparedRequest
     timeout_s: float
-    shown_url: str
-    shown_headers: dict[str, str]
     catalogs: Catalogs
 
 
@@ -74,20 +72,17 @@ def prepare(job: ClaimedJob, catalogs: Catalogs, *, now: datetime) -> Prepared |
         connection_name=connection.name if connection else job.connection_id,
         signing_secrets=secrets.at(now) if secrets else (),
     )
-    request = destination.target.build(payload, context, now=now.timestamp())
-    return Prepared(
-        request=request,
-        timeout_s=destination.timeout_s,
-        shown_url=_masked_url(request.url, destination.secret_pairs),
-        shown_headers=_masked_headers(request, destination),
-        catalogs=catalogs,
-    )
+    try:
+        request = destination.target.build(payload, context, now=now.timestamp())
+    except ValueError as error:
+        return fail_unsent(job, catalogs, "INTERNAL_ERROR", str(error))
+    return Prepared(request, destination.target.masked(request), destination.timeout_s, catalogs)
 
 
 def conclude(job: ClaimedJob, prepared: Prepared, sent: SendResult, *, now: datetime) -> AttemptResult:
     """The attempt's record; a failure's next attempt is planned by the connection's retry rule."""
     started_at = datetime.fromtimestamp(now.timestamp() - sent.latency_ms / 1000, tz=UTC)
-    headers = {name: _storable(value) for name, value in sent.headers}
+    headers = {name: _storable(value) for name, value in merge_headers(sent.headers).items()}
     succeeded = sent.error_code is None
     retry_after = None if succeeded else headers.get("retry-after")
     return AttemptResult(
@@ -97,9 +92,9 @@ def conclude(job: ClaimedJob, prepared: Prepared, sent: SendResult, *, now: date
         response_status=sent.status,
         error_code=sent.error_code,
         error_message=None if sent.error_message is None else _storable(sent.error_message),
-        requested_url=prepared.shown_url,
-        http_method=prepared.request.method,
-        request_headers=prepared.shown_headers,
+        requested_url=prepared.shown.url,
+        http_method=prepared.shown.method,
+        request_headers=merge_headers(prepared.shown.headers),
         response_headers=headers if sent.status is not None else None,
         body=_storable(sent.body.decode("utf-8", "replace")) if sent.status is not None else None,
         latency_ms=sent.latency_ms,
@@ -155,22 +150,6 @@ def _next_attempt(
 def _retried_as(sent: SendResult) -> int | None:
     """The status that the rule's codes are compared with; None, which always counts, for faults of the network."""
     return sent.status if sent.error_code == "BAD_RESPONSE" else None
-
-
-def _masked_headers(request: PreparedRequest, destination: DestinationEntry) -> dict[str, str]:
-    headers: dict[str, Any] = {}
-    secret = {name for name, _ in destination.target.credentials} if destination.target else set()
-    for name, value in request.headers:
-        shown = mask(value) if name in secret else value
-        headers[name] = f"{headers[name]}, {shown}" if name in headers else shown
-    return headers
-
-
-def _masked_url(url: str, secret_pairs: tuple[str, ...]) -> str:
-    for pair in secret_pairs:
-        key, _, _ = pair.partition("=")
-        url = url.replace(pair, f"{key}=****")
-    return url
 
 
 def _storable(text: str) -> str:

@@ -356,5 +356,3 @@ def log_attempt(result: AttemptResult, *, late: bool) -> None:
         error_code=result.error_code,
         latency_ms=result.latency_ms,
     )
-
-

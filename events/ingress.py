@@ -62,9 +62,11 @@ class SourceAddress:
 
     def __init__(self, template: str) -> None:
         url = urlsplit(template.format(base="http://base", slug="SLUG"))
-        self._host = re.compile(re.escape(url.hostname or "").replace("slug", r"([a-z0-9]+)")) if (
-            "slug" in (url.hostname or "")
-        ) else None
+        self._host = (
+            re.compile(re.escape(url.hostname or "").replace("slug", r"([a-z0-9]+)"))
+            if ("slug" in (url.hostname or ""))
+            else None
+        )
         self._prefix = url.path.partition("SLUG")[0]
 
     def split(self, scope: Scope) -> tuple[str, str] | None:

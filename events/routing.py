@@ -27,6 +27,7 @@ from connections.rules.payload import RuleInput, parse_body, parse_query
 from destinations.catalog import destination_catalog
 from events.branching import Branch, RoutableRequest, Window, decide_branches, looks_at_payload, settle_windows
 from events.states import Rank, Trigger
+from fasthook.lib.headers import merge_headers
 from fasthook.lib.ids import time_of
 from fasthook.lib.nudge import begin, listening, nudge, recruit
 from fasthook.lib.sql import DataConnection, load_statements
@@ -158,14 +159,6 @@ def _read_payloads(connection: Connection[Any], request_ids: Sequence[str]) -> d
         }
 
 
-def merge_headers(pairs: Iterable[Sequence[str]]) -> dict[str, str]:
-    """Header pairs as rules and the API show them: repeats joined with a comma (RFC 9110, 5.2)."""
-    merged: dict[str, str] = {}
-    for name, value in pairs:
-        merged[name] = f"{merged[name]}, {value}" if name in merged else value
-    return merged
-
-
 def _settle_windows(cursor: Cursor[Any], branches: list[Branch]) -> list[Branch]:
     names = sorted({(branch.connection.id, branch.dedup_key) for branch in branches if branch.dedup_key is not None})
     if not names:
@@ -282,5 +275,3 @@ def _job_row(branch: Branch) -> tuple[Any, ...]:
         branch.request.body_size,
         0,
     )
-
-

@@ -93,9 +93,7 @@ def _settle_destination(destination_id: str) -> int:
 
 
 def _cancel(identifier: str, by: str, cause: IgnoredCause, *, held_of: list[str]) -> int:
-    moved = _count(
-        "cancel_waiting", by=by, id=identifier, limit=PAGE, cause=cause.value, leaving=leaving(Move.CANCEL)
-    )
+    moved = _count("cancel_waiting", by=by, id=identifier, limit=PAGE, cause=cause.value, leaving=leaving(Move.CANCEL))
     return moved + _count("cancel_held", connection_ids=held_of, limit=PAGE, cause=cause.value)
 
 

@@ -97,5 +97,3 @@ _process = _Process()
 @worker_process_shutdown.connect
 def _close(**_: Any) -> None:
     _process.close()
-
-

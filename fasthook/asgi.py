@@ -68,7 +68,9 @@ async def _refuse_websocket(send: Send) -> None:
 async def _refuse_headers(send: Send) -> None:
     limit = settings.MAX_HEADER_BYTES
     body = orjson.dumps(
-        envelope(message=f"the headers are larger than {limit} bytes; send fewer or shorter ones", code="HEADERS_TOO_LARGE")
+        envelope(
+            message=f"the headers are larger than {limit} bytes; send fewer or shorter ones", code="HEADERS_TOO_LARGE"
+        )
     )
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 431, "headers": headers})
