@@ -1,0 +1,121 @@
+"""`python -m bench [scenario ...]`: measures the running product on this machine; exits 1 when anything was lost."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import uvloop
+
+from bench.api import Api, ApiError, read_credentials
+from bench.ceilings import Ceilings
+from bench.context import Bench, Options
+from bench.http import UnreachableError
+from bench.measure import Meter, product_pid
+from bench.receiver_server import Behaviour
+from bench.receivers import receiver_process
+from bench.report import Progress, ScenarioResult, format_table, write_json
+from bench.scenarios import DEFAULT, SCENARIOS
+
+
+def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    defaults = Options()
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    choices = ", ".join(SCENARIOS)
+    parser.add_argument("scenarios", nargs="*", default=["all"], help=f"any of {choices}; all = {', '.join(DEFAULT)}")
+    parser.add_argument("--json", type=Path, help="write the whole result to this file")
+    parser.add_argument("--url", help="the product's base URL (default: the credentials' base_url)")
+    parser.add_argument("--credentials", type=Path, default=Path(".data/credentials.json"))
+    parser.add_argument("--pid", type=int, help="the product's supervisor (default: .data/up.pid)")
+    parser.add_argument("--database-url", default=os.environ.get("DATABASE_URL"), help="for Postgres's own counters")
+    parser.add_argument("--connections", type=int, default=defaults.connections)
+    parser.add_argument("--seconds", type=float, default=defaults.seconds, help="length of a closed-loop load")
+    parser.add_argument("--backlog", type=int, default=defaults.backlog, help="requests the drain scenarios collect")
+    parser.add_argument("--rates", help="comma list of arrival rates for pipeline")
+    parser.add_argument("--step", type=float, default=defaults.step_s, help="seconds at each rate")
+    parser.add_argument("--max-concurrency", type=int, default=defaults.max_concurrency, help="of the destinations")
+    parser.add_argument("--web-workers", type=int, default=defaults.web_workers, help="of the bare ASGI server")
+    parser.add_argument("--delivery-workers", type=int, default=defaults.delivery_workers, help="bare HTTP clients")
+    parser.add_argument("--max-seconds", type=float, default=defaults.max_run_s, help="bound of the whole run")
+    parsed = parser.parse_args(arguments)
+    unknown = set(parsed.scenarios) - SCENARIOS.keys() - {"all"}
+    if unknown:
+        parser.error(f"unknown scenario {', '.join(sorted(unknown))}; there are {choices} and all")
+    return parsed
+
+
+def options_from(parsed: argparse.Namespace) -> Options:
+    options = Options(
+        connections=parsed.connections,
+        seconds=parsed.seconds,
+        backlog=parsed.backlog,
+        step_s=parsed.step,
+        max_concurrency=parsed.max_concurrency,
+        web_workers=parsed.web_workers,
+        delivery_workers=parsed.delivery_workers,
+        max_run_s=parsed.max_seconds,
+    )
+    if parsed.rates:
+        options = replace(options, rates_per_s=tuple(int(rate) for rate in parsed.rates.split(",")))
+    return options
+
+
+def scenario_names(asked: Sequence[str]) -> list[str]:
+    """The asked scenarios in order, each once; `all` stands for the default set."""
+    names = [name for each in asked for name in (DEFAULT if each == "all" else (each,))]
+    return list(dict.fromkeys(names))
+
+
+async def run_scenarios(
+    api: Api, names: Sequence[str], *, options: Options, meter: Meter, say: Progress
+) -> tuple[list[ScenarioResult], Ceilings]:
+    """The scenarios one after another against one receiver process."""
+    receivers = {
+        "ceiling": Behaviour(),
+        "fast": Behaviour(),
+        "slow": Behaviour("slow", delay_ms=options.slow_delay_ms),
+        "dying": Behaviour("erroring", status=503),
+    }
+    results: list[ScenarioResult] = []
+    async with receiver_process(receivers) as process:
+        ceilings = Ceilings(
+            process,
+            say,
+            connections=options.connections,
+            seconds=min(4.0, options.seconds),
+            web_workers=options.web_workers,
+            delivery_workers=options.delivery_workers,
+        )
+        bench = Bench(api=api, receivers=process, ceilings=ceilings, meter=meter, options=options, say=say)
+        for name in names:
+            results.append(await SCENARIOS[name](bench))
+            await process.reset("fast")
+    return results, ceilings
+
+
+def main() -> int:
+    parsed = parse_arguments(sys.argv[1:])
+    say = Progress()
+    pid = product_pid(parsed.pid, parsed.credentials.parent)
+    if pid is None:
+        say("no running supervisor found (--pid or .data/up.pid): CPU and memory are not measured")
+    meter = Meter(pid=pid, database_url=parsed.database_url)
+    try:
+        api = read_credentials(parsed.credentials, parsed.url)
+        names, options = scenario_names(parsed.scenarios), options_from(parsed)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            results, ceilings = runner.run(run_scenarios(api, names, options=options, meter=meter, say=say))
+    except (ValueError, ApiError, UnreachableError, OSError) as fault:
+        say(f"stopped: {fault}")
+        return 2
+    print(format_table(results, ceilings.taken()))
+    if parsed.json is not None:
+        write_json(parsed.json, results, ceilings.taken())
+    return 0 if all(result.is_sound for result in results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
