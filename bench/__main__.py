@@ -1,4 +1,4 @@
-"""`python -m bench [scenario ...]`: measures the running product on this machine; exits 1 when anything was lost."""
+"""`python -m bench [scenario ...]`: measures the running product on this machine; exits 1 on anything lost or left out."""
 
 import argparse
 import asyncio
@@ -37,8 +37,8 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--rates", help="comma list of arrival rates for pipeline")
     parser.add_argument("--step", type=float, default=defaults.step_s, help="seconds at each rate")
     parser.add_argument("--max-concurrency", type=int, default=defaults.max_concurrency, help="of the destinations")
-    parser.add_argument("--web-workers", type=int, default=defaults.web_workers, help="of the bare ASGI server")
-    parser.add_argument("--delivery-workers", type=int, default=defaults.delivery_workers, help="bare HTTP clients")
+    parser.add_argument("--web-workers", type=int, help="of the bare ASGI server (default: as many as the product's)")
+    parser.add_argument("--delivery-workers", type=int, help="bare HTTP clients (default: as many as the product's)")
     parser.add_argument("--max-seconds", type=float, default=defaults.max_run_s, help="bound of the whole run")
     parsed = parser.parse_args(arguments)
     unknown = set(parsed.scenarios) - SCENARIOS.keys() - {"all"}
@@ -54,8 +54,6 @@ def options_from(parsed: argparse.Namespace) -> Options:
         backlog=parsed.backlog,
         step_s=parsed.step,
         max_concurrency=parsed.max_concurrency,
-        web_workers=parsed.web_workers,
-        delivery_workers=parsed.delivery_workers,
         max_run_s=parsed.max_seconds,
     )
     if parsed.rates:
@@ -70,9 +68,16 @@ def scenario_names(asked: Sequence[str]) -> list[str]:
 
 
 async def run_scenarios(
-    api: Api, names: Sequence[str], *, options: Options, meter: Meter, say: Progress
+    api: Api,
+    names: Sequence[str],
+    *,
+    options: Options,
+    meter: Meter,
+    say: Progress,
+    web_workers: int = 1,
+    delivery_workers: int = 1,
 ) -> tuple[list[ScenarioResult], Ceilings]:
-    """The scenarios one after another against one receiver process."""
+    """The scenarios one after another against one receiver process; without time for more, the rest is left out."""
     receivers = {
         "ceiling": Behaviour(),
         "fast": Behaviour(),
@@ -86,11 +91,14 @@ async def run_scenarios(
             say,
             connections=options.connections,
             seconds=min(4.0, options.seconds),
-            web_workers=options.web_workers,
-            delivery_workers=options.delivery_workers,
+            web_workers=web_workers,
+            delivery_workers=delivery_workers,
         )
         bench = Bench(api=api, receivers=process, ceilings=ceilings, meter=meter, options=options, say=say)
         for name in names:
+            if bench.left_s <= 0:
+                say(f"{name}: left out, the run's {options.max_run_s:.0f} s are used up")
+                continue
             results.append(await SCENARIOS[name](bench))
             await process.reset("fast")
     return results, ceilings
@@ -107,14 +115,24 @@ def main() -> int:
         api = read_credentials(parsed.credentials, parsed.url)
         names, options = scenario_names(parsed.scenarios), options_from(parsed)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            results, ceilings = runner.run(run_scenarios(api, names, options=options, meter=meter, say=say))
+            results, ceilings = runner.run(
+                run_scenarios(
+                    api,
+                    names,
+                    options=options,
+                    meter=meter,
+                    say=say,
+                    web_workers=parsed.web_workers or meter.worker_count("web"),
+                    delivery_workers=parsed.delivery_workers or meter.worker_count("worker:deliver"),
+                )
+            )
     except (ValueError, ApiError, UnreachableError, OSError) as fault:
         say(f"stopped: {fault}")
         return 2
     print(format_table(results, ceilings.taken()))
     if parsed.json is not None:
         write_json(parsed.json, results, ceilings.taken())
-    return 0 if all(result.is_sound for result in results) else 1
+    return 0 if len(results) == len(names) and all(result.is_sound for result in results) else 1
 
 
 if __name__ == "__main__":

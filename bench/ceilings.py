@@ -12,14 +12,17 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from bench.deliveries import account
 from bench.http import Endpoint, UnreachableError, fetch, loopback_endpoint
-from bench.load import run_closed_loop
+from bench.load import run_closed_loop, run_open_loop
 from bench.payload import request_template
 from bench.receivers import REPOSITORY, ReceiverProcess
+from bench.recording import Percentiles, percentiles_ms
 
 WARM_UP_REQUESTS = 500
 START_TIMEOUT_S = 20.0
 CLIENT_CONCURRENCY = 100
+DIRECT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,18 @@ class Ceilings:
             self._keep(Ceiling("bare HTTP client", per_s, sum(run["cpu_s"] for run in runs) / requests * 1e6))
             await self._receivers.reset("ceiling")
         return self._taken["bare HTTP client"]
+
+    async def direct_latency(self, rate_per_s: float) -> Percentiles:
+        """Planned send to receiver without a product between: what the generator's own timers and sockets add."""
+        tag = "direct"
+        endpoint = loopback_endpoint(self._receivers.url("ceiling"))
+        load = await run_open_loop(
+            request_template(endpoint, tag), rate_per_s=rate_per_s, seconds=min(self._seconds, DIRECT_S)
+        )
+        arrived = await self._receivers.dump("ceiling", tag)
+        await self._receivers.reset("ceiling")
+        # Every one of these has the same (empty) event id, so only the times are of use.
+        return percentiles_ms(account(load.accepted, arrived).latencies_s)
 
     async def _drive(self, name: str, endpoint: Endpoint) -> Ceiling:
         template = request_template(endpoint, "ceiling")

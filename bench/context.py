@@ -15,6 +15,7 @@ class Options:
     """Sizes of a run; the defaults keep a whole run below `max_run_s`."""
 
     connections: int = 64
+    warm_up_s: float = 2.0
     seconds: float = 8.0
     backlog: int = 20_000
     rates_per_s: tuple[int, ...] = (250, 500, 1000, 1500, 2000, 2500, 3000, 4000)
@@ -24,8 +25,6 @@ class Options:
     slow_events: int = 500
     slow_delay_ms: int = 20_000
     max_concurrency: int = 100
-    web_workers: int = 1
-    delivery_workers: int = 1
     settle_s: float = 45.0
     max_run_s: float = 240.0
 
@@ -40,7 +39,10 @@ class Bench:
     say: Callable[[str], None]
     started_s: float = field(default_factory=time.perf_counter)
 
+    @property
+    def left_s(self) -> float:
+        return self.options.max_run_s - (time.perf_counter() - self.started_s)
+
     def at_most_s(self, wanted_s: float) -> float:
         """`wanted_s`, or what is left of the run when that is less (never below one second)."""
-        left_s = self.options.max_run_s - (time.perf_counter() - self.started_s)
-        return max(1.0, min(wanted_s, left_s))
+        return max(1.0, min(wanted_s, self.left_s))

@@ -19,6 +19,8 @@ MAX_REQUESTS = 1_000_000
 # A worker may close an idle connection after 2 s (gunicorn's default): older ones are not trusted with a request.
 MAX_IDLE_S = 1.0
 RECONNECT_DELAY_S = 0.05
+# uvloop rounds timers to whole milliseconds: a shorter one is a busy loop that takes a CPU from the product.
+MIN_TICK_S = 0.001
 
 
 async def run_closed_loop(
@@ -186,7 +188,7 @@ class _OpenLoop:
             self._next += 1
         self._send_waiting()
         if self._next < self._planned:
-            self._event_loop.call_later(max(0.0, self._planned_s(self._next) - now_s), self._tick)
+            self._event_loop.call_later(max(MIN_TICK_S, self._planned_s(self._next) - now_s), self._tick)
 
     def _planned_s(self, seq: int) -> float:
         return self._start_s + seq * self._interval_s

@@ -101,6 +101,18 @@ class Meter:
         self._database_url = database_url
         self._roles: dict[int, str] = {}
 
+    def worker_count(self, role: str) -> int:
+        """Processes of a role that do its work: those without a child of the same role; at least 1."""
+        processes = self._processes()
+        parents = set()
+        workers = []
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                if self._role(process) == role:
+                    workers.append(process.pid)
+                    parents.add(process.ppid())
+        return max(1, len(set(workers) - parents))
+
     @asynccontextmanager
     async def measuring(self) -> AsyncIterator[Usage]:
         usage = Usage()

@@ -9,8 +9,6 @@ from bench.recording import percentiles_ms
 from bench.report import Figure, ScenarioResult
 from bench.setup import bare_source
 
-WARM_UP_S = 1.0
-
 
 async def run(bench: Bench) -> ScenarioResult:
     options = bench.options
@@ -18,7 +16,7 @@ async def run(bench: Bench) -> ScenarioResult:
     ceiling = await bench.ceilings.bare_asgi()
     async with bare_source(bench.api, "ingress") as source:
         template = request_template(source.endpoint, source.tag)
-        warm_up = await run_closed_loop(template, connections=options.connections, max_seconds=WARM_UP_S)
+        warm_up = await run_closed_loop(template, connections=options.connections, max_seconds=options.warm_up_s)
         bench.say(f"ingress: {options.connections} connections for {options.seconds:.0f} s")
         async with bench.meter.measuring() as usage:
             load = await run_closed_loop(

@@ -8,7 +8,7 @@ from bench.recording import percentiles_ms
 from bench.report import Figure, ScenarioResult
 from bench.setup import route_to
 
-WARM_UP_S = 2.0
+DIRECT = "generator straight to the receiver"
 
 
 async def run(bench: Bench) -> ScenarioResult:
@@ -16,7 +16,10 @@ async def run(bench: Bench) -> ScenarioResult:
     rate_per_s = options.latency_rate_per_s
     url = bench.receivers.url("fast")
     async with route_to(bench.api, "latency", destination_url=url, max_concurrency=options.max_concurrency) as route:
-        warm_up = await measure_flow(bench, route, "fast", rate_per_s=rate_per_s, seconds=WARM_UP_S, label="warm")
+        direct = await bench.ceilings.direct_latency(rate_per_s)
+        warm_up = await measure_flow(
+            bench, route, "fast", rate_per_s=rate_per_s, seconds=options.warm_up_s, label="warm"
+        )
         bench.say(f"latency: {rate_per_s}/s for {options.latency_s:.0f} s")
         async with bench.meter.measuring() as usage:
             flow = await measure_flow(
@@ -27,19 +30,20 @@ async def run(bench: Bench) -> ScenarioResult:
     return ScenarioResult(
         name="latency",
         figures=(
-            Figure(f"accept to delivered at {rate_per_s}/s, p50", latency.p50_ms, "ms"),
-            Figure(f"accept to delivered at {rate_per_s}/s, p95", latency.p95_ms, "ms"),
-            Figure(f"accept to delivered at {rate_per_s}/s, p99", latency.p99_ms, "ms"),
+            Figure(f"accept to delivered at {rate_per_s}/s, p50", latency.p50_ms, "ms", direct.p50_ms, DIRECT),
+            Figure(f"accept to delivered at {rate_per_s}/s, p95", latency.p95_ms, "ms", direct.p95_ms, DIRECT),
+            Figure(f"accept to delivered at {rate_per_s}/s, p99", latency.p99_ms, "ms", direct.p99_ms, DIRECT),
         ),
         lost=flow.lost + warm_up.lost,
         late=flow.late + warm_up.late,
-        repeats=flow.delivered.repeats,
-        forks=flow.delivered.forks,
+        repeats=flow.delivered.repeats + warm_up.delivered.repeats,
+        forks=flow.delivered.forks + warm_up.delivered.forks,
         refused=flow.load.refused,
         usage=usage,
         work_units=flow.delivered.arrived,
         details={
             "delivered": asdict(latency),
+            "direct": asdict(direct),
             "answer": asdict(percentiles_ms(flow.load.latencies_s)),
             "send_lag": asdict(percentiles_ms(flow.load.send_lag_s)),
         },

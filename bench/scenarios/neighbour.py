@@ -13,7 +13,6 @@ from bench.report import Figure, ScenarioResult
 from bench.setup import Route, route_to
 from bench.waiting import wait_for_count
 
-WARM_UP_S = 2.0
 FILL_S = 20.0
 
 
@@ -24,7 +23,7 @@ async def run(bench: Bench) -> ScenarioResult:
         route_to(bench.api, "healthy", destination_url=fast_url, max_concurrency=options.max_concurrency) as healthy,
         route_to(bench.api, "slow", destination_url=slow_url, max_concurrency=None) as slow,
     ):
-        await _measure(bench, healthy, "warm", seconds=WARM_UP_S)
+        await _measure(bench, healthy, "warm", seconds=options.warm_up_s)
         bench.say(f"neighbour: the healthy route alone, {options.latency_rate_per_s}/s for {options.latency_s:.0f} s")
         alone = await _measure(bench, healthy, "alone", seconds=options.latency_s)
         in_flight = await _load_slow_route(bench, slow)

@@ -10,7 +10,6 @@ from bench.setup import Route, route_to
 
 # A cold start (first connections, catalog, caches) is not what the first step measures.
 WARM_UP_RATE_PER_S = 100
-WARM_UP_S = 2.0
 
 
 async def run(bench: Bench) -> ScenarioResult:
@@ -21,9 +20,12 @@ async def run(bench: Bench) -> ScenarioResult:
     async with route_to(
         bench.api, "pipeline", destination_url=url, max_concurrency=bench.options.max_concurrency
     ) as route:
-        await measure_flow(bench, route, "fast", rate_per_s=WARM_UP_RATE_PER_S, seconds=WARM_UP_S, label="warm")
+        warm_up = await measure_flow(
+            bench, route, "fast", rate_per_s=WARM_UP_RATE_PER_S, seconds=bench.options.warm_up_s, label="warm"
+        )
         async with bench.meter.measuring() as usage:
             flows = await _climb(bench, route)
+    everything = [warm_up, *flows]
     held = [flow for flow in flows if flow.is_sustained]
     best = held[-1] if held else flows[0]
     return ScenarioResult(
@@ -37,11 +39,11 @@ async def run(bench: Bench) -> ScenarioResult:
             Figure(f"accept to delivered at {best.rate_per_s:,.0f}/s, p95", best.latency.p95_ms, "ms"),
             Figure(f"accept to delivered at {best.rate_per_s:,.0f}/s, p99", best.latency.p99_ms, "ms"),
         ),
-        lost=sum(flow.lost for flow in flows),
-        late=sum(flow.late for flow in flows),
-        repeats=sum(flow.delivered.repeats for flow in flows),
-        forks=sum(flow.delivered.forks for flow in flows),
-        refused=sum(flow.load.refused for flow in flows),
+        lost=sum(flow.lost for flow in everything),
+        late=sum(flow.late for flow in everything),
+        repeats=sum(flow.delivered.repeats for flow in everything),
+        forks=sum(flow.delivered.forks for flow in everything),
+        refused=sum(flow.load.refused for flow in everything),
         usage=usage,
         work_units=sum(flow.delivered.arrived for flow in flows),
         details={"rates": [_describe(flow) for flow in flows]},

@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -40,6 +42,26 @@ def test_cpu_burnt_in_the_block_is_measured_and_memory_seen() -> None:
     cpu_s, peak_bytes = asyncio.run(burn())
     assert 0.15 <= sum(cpu_s.values()) < 1.5
     assert sum(peak_bytes.values()) > 10_000_000
+
+
+def test_workers_are_the_processes_of_a_role_without_children_of_it() -> None:
+    """A master with two workers counts as two: the master only waits for them."""
+    wait = "import sys; sys.stdin.read()"
+    fork_two = (
+        "import subprocess, sys; wait = [sys.executable, '-c', 'import sys; sys.stdin.read()', 'gunicorn'];"
+        "workers = [subprocess.Popen(wait) for _ in range(2)]; print('up', flush=True);"
+        "[worker.wait() for worker in workers]"
+    )
+    command = [sys.executable, "-c", fork_two, "gunicorn"]
+    beat = [sys.executable, "-c", wait, "celery", "beat"]
+    with (
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as master,
+        subprocess.Popen(beat, stdin=subprocess.PIPE),
+    ):
+        assert master.stdout is not None
+        assert master.stdout.readline() == b"up\n"
+        meter = Meter(pid=os.getpid(), database_url=None)
+        assert (meter.worker_count("web"), meter.worker_count("worker:deliver")) == (2, 1)
 
 
 def test_without_a_supervisor_nothing_is_claimed() -> None:

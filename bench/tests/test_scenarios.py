@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -15,6 +15,7 @@ from bench.tests.fake_gateway import FakeGateway, Faults, fake_gateway
 
 SMALL = Options(
     connections=4,
+    warm_up_s=0.5,
     seconds=0.3,
     backlog=200,
     rates_per_s=(100, 200),
@@ -69,26 +70,26 @@ def test_a_flawless_gateway_is_sound_in_every_default_scenario_and_left_clean() 
     assert len(done.gateway.calls) == 1 + 3 * 3
 
 
-def test_every_hundredth_delivery_dropped_is_reported_as_lost() -> None:
-    done = run(["latency"], Faults(drop_every=100))
-    # 200 warm-up requests and 100 measured ones; numbers 100, 200 and 300 are dropped.
+def test_every_fiftieth_delivery_dropped_is_reported_as_lost() -> None:
+    done = run(["latency"], Faults(drop_every=50))
+    # 50 warm-up requests and 100 measured ones; numbers 50, 100 and 150 are dropped.
     assert verdict(done.only) == {"lost": 3}
     assert not done.only.is_sound
 
 
 def test_what_the_gateway_still_lists_as_waiting_is_late_and_not_lost() -> None:
-    assert verdict(run(["latency"], Faults(stick_every=100)).only) == {"late": 3}
+    assert verdict(run(["latency"], Faults(stick_every=50)).only) == {"late": 3}
 
 
 def test_repeats_are_counted_and_do_no_harm() -> None:
     result = run(["latency"], Faults(repeat_every=10)).only
-    assert verdict(result) == {"repeats": 10}
+    assert verdict(result) == {"repeats": 15}
     assert result.is_sound
 
 
 def test_a_second_event_for_one_request_is_a_fork() -> None:
     result = run(["latency"], Faults(fork_every=50)).only
-    assert verdict(result) == {"forks": 2}
+    assert verdict(result) == {"forks": 3}
     assert not result.is_sound
 
 
@@ -102,9 +103,9 @@ def test_a_refusal_is_not_a_loss() -> None:
 
 
 def test_a_stall_of_ingress_shows_in_the_delivered_p99() -> None:
-    """Request 250 is the 50th measured one: half a second at 100/s delays about 50 of 100 requests."""
+    """Request 100 is the 50th measured one: half a second at 100/s delays about 50 of 100 requests."""
     calm = run(["latency"]).only
-    stalled = run(["latency"], Faults(stall_at=250, stall_s=0.5)).only
+    stalled = run(["latency"], Faults(stall_at=100, stall_s=0.5)).only
     assert figure(calm, "accept to delivered at 100/s, p99") < 300
     assert figure(stalled, "accept to delivered at 100/s, p99") >= 450
     assert verdict(stalled) == {}
@@ -115,6 +116,11 @@ def test_a_slow_neighbour_is_set_up_beside_the_healthy_route() -> None:
     assert verdict(done.only) == {}
     assert done.only.details["slow_in_flight"] == 20
     assert done.only.details["slow_waiting_at_end"] == 20
+
+
+def test_scenarios_beyond_the_time_of_the_run_are_left_out() -> None:
+    done = run(["latency"], options=replace(SMALL, max_run_s=0.0))
+    assert (done.results, done.gateway.posts) == ([], 0)
 
 
 def test_routes_are_removed_when_a_scenario_fails(monkeypatch: pytest.MonkeyPatch) -> None:
