@@ -1,4 +1,4 @@
-"""`python -m bench [scenario ...]`: measures the running product on this machine; exits 1 on anything lost or left out."""
+"""`python -m bench [scenario ...]`: measures the running product on this machine; exits 1 on any loss or omission."""
 
 import argparse
 import asyncio

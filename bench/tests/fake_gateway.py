@@ -9,6 +9,7 @@ import aiohttp
 from aiohttp import web
 
 FORWARDED = ("x-bench-id", "x-bench-planned-us")
+RETRY_S = 0.05
 
 
 @dataclass(slots=True)
@@ -141,9 +142,17 @@ class FakeGateway:
         event.status = "QUEUED"
         for _ in range(times):
             headers = {**event.headers, "X-FastHook-Event-Id": event.id}
-            async with self.session.post(event.url, data=event.body, headers=headers) as response:
-                await response.read()
+            while await self.post(event.url, body=event.body, headers=headers) >= 300:
+                event.status = "FAILED"
+                if not self.connections[event.connection_id]["rules"]:
+                    return
+                await asyncio.sleep(RETRY_S)
         event.status = "SUCCESSFUL"
+
+    async def post(self, url: str, *, body: bytes, headers: dict[str, str]) -> int:
+        async with self.session.post(url, data=body, headers=headers) as response:
+            await response.read()
+            return response.status
 
 
 def _falls_on(number: int, every: int) -> bool:

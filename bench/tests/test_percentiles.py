@@ -8,6 +8,11 @@ def test_percentiles_of_one_to_a_hundred_are_their_own_rank() -> None:
     assert percentiles_ms(values_s) == Percentiles(count=100, p50_ms=50.0, p95_ms=95.0, p99_ms=99.0, max_ms=100.0)
 
 
+def test_a_rank_between_two_values_is_the_higher_one() -> None:
+    values_s = [number / 1000 for number in range(1, 11)]
+    assert percentiles_ms(values_s) == Percentiles(count=10, p50_ms=5.0, p95_ms=10.0, p99_ms=10.0, max_ms=10.0)
+
+
 def test_one_slow_answer_in_a_hundred_is_the_maximum_and_not_the_p99() -> None:
     assert percentiles_ms([0.001] * 99 + [5.0]) == Percentiles(100, 1.0, 1.0, 1.0, 5000.0)
 

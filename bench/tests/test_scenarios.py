@@ -98,6 +98,13 @@ def test_a_request_answered_but_not_stored_is_lost_at_ingress() -> None:
     assert done.only.lost == done.gateway.posts // 50 > 0
 
 
+def test_a_revived_destination_gets_everything_once() -> None:
+    done = run(["drain_revived"])
+    assert verdict(done.only) == {}
+    assert (done.only.details["backlog"], done.only.details["tried_before_revival"]) == (200, 200)
+    assert done.only.work_units == 200
+
+
 def test_a_refusal_is_not_a_loss() -> None:
     assert verdict(run(["drain"], Faults(refuse_every=40)).only) == {"refused": 5}
 
