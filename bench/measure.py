@@ -187,7 +187,8 @@ def read_postgres_counters(database_url: str) -> PostgresCounters:
         ).fetchone()
         assert row is not None
         statements: int | None = None
-        with contextlib.suppress(psycopg.Error):
+        installed = connection.execute("SELECT to_regclass('pg_stat_statements') IS NOT NULL").fetchone()
+        if installed is not None and installed[0]:
             counted = connection.execute("SELECT sum(calls)::bigint FROM pg_stat_statements").fetchone()
             statements = None if counted is None else counted[0]
     commits, rollbacks, inserted, updated, deleted, wal_bytes = row
