@@ -161,13 +161,19 @@ class DeliveryJob(models.Model):
 
 
 class DeliveryLane(models.Model):
-    """How far a rate-limited destination's slots are given out. Made by the first claim that needs it."""
+    """Which worker serves a destination just now, and how far the slots of its rate are given out."""
 
     destination_id = RefField(primary_key=True)
+    owner = models.UUIDField(null=True)
+    owned_until = models.DateTimeField()
     last_slot_at = models.DateTimeField()
 
     class Meta:
         db_table = "delivery_lane"
+        indexes = [
+            # Read by a worker that keeps or gives up its own lanes.
+            models.Index(fields=["owner"], name="delivery_lane_owner"),
+        ]
 
     def __str__(self) -> str:
         return self.destination_id

@@ -3,11 +3,39 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import setup_logging, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fasthook.settings")
 
 app = Celery("fasthook")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["events"])
+
+app.conf.beat_schedule = {
+    "tick": {
+        "task": "events.tasks.tick",
+        "schedule": 1.0,
+        "options": {"queue": "maintenance", "expires": 5.0},
+    },
+    "maintain": {
+        "task": "events.tasks.maintain",
+        "schedule": 600.0,
+        "options": {"queue": "maintenance", "expires": 600.0},
+    },
+}
+
+
+@setup_logging.connect
+def _keep_our_logging(**_: Any) -> None:
+    """Connected so that Celery leaves logging as settings set it up."""
+
+
+@worker_ready.connect
+def _tell_readiness(sender: Any, **_: Any) -> None:
+    # Imported here: Celery loads this module before Django is set up.
+    from fasthook.health import announce_worker
+
+    announce_worker(str(sender.hostname), sorted(sender.app.amqp.queues.consume_from))

@@ -9,6 +9,8 @@ from urllib.parse import unquote
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from fasthook.telemetry import logging_config
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
@@ -79,7 +81,6 @@ DELIVER_IN_FLIGHT: int = env.int("DELIVER_IN_FLIGHT", default=1000)
 DELIVER_CLAIM: int = env.int("DELIVER_CLAIM", default=250)
 DELIVER_CLAIM_BYTES: int = env.int("DELIVER_CLAIM_BYTES", default=32 * 1024 * 1024)
 DELIVER_LEASE_GRACE_S: int = env.int("DELIVER_LEASE_GRACE_S", default=30)
-DRAIN_S: float = env.float("DRAIN_S", default=20.0)
 DELIVERY_ALLOWED_NETWORKS: list[str] = env.list("DELIVERY_ALLOWED_NETWORKS", default=[])
 RETENTION_DAYS: int = env.int("RETENTION_DAYS", default=30)
 SESSION_TOKEN_DAYS: int = env.int("SESSION_TOKEN_DAYS", default=30)
@@ -196,11 +197,18 @@ SPECTACULAR_SETTINGS = {
 # ---- Celery
 
 CELERY_BROKER_URL = REDIS_URL
-CELERY_DATA_DIR = DATA_DIR
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 5, "socket_keepalive": True}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_CREATE_MISSING_QUEUES = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_SEND_TASK_EVENTS = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
 # ---- Logs and faults
 
 LOG_FORMAT: str = env.str("LOG_FORMAT", default="text")
 LOG_LEVEL: str = env.str("LOG_LEVEL", default="INFO")
-LOGGING_CONFIG = None
+LOGGING = logging_config(log_format=LOG_FORMAT, level=LOG_LEVEL)
 SENTRY_DSN: str = env.str("SENTRY_DSN", default="")

@@ -25,7 +25,7 @@ _TOKEN = re.compile(
     r"""(?P<key>[^.\[\]\x00]+)
     | \[(?:(?P<index>\d{1,9}) | (?P<each>\*) | (?P<current>\$index)
         | (?P<quoted>"(?:[^"\\\x00]|\\.)+") | '(?P<single>[^'\x00]+)' )\]""",
-    re.VERBOSE,
+    re.VERBOSE | re.ASCII,
 )
 
 

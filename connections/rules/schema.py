@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from connections.rules.json_value import MAX_DEPTH, MAX_VALUES, check_json, check_key
@@ -35,33 +35,51 @@ _COMBINABLE: Final = frozenset({"or", "and", "not", "exists"})
 _NOTHING: Final[dict[str, Any]] = {}
 
 
+class BeyondLimits(InvalidInput):
+    """Too deep or too large, whichever way an ambiguous name is read."""
+
+
 @dataclass(slots=True)
 class Draft:
-    """What compiling one target adds up: its size, and whether evaluating it needs a Scope."""
+    """What compiling one target adds up: its size, and whether evaluating it needs a Scope.
+
+    `compiled` keeps the parts that both readings of an ambiguous object share, lest nesting them double the work.
+    """
 
     target: str
     nodes: int = 0
     values: int = 0
     needs_scope: bool = False
+    compiled: dict[tuple[int, int, bool], Node] = field(default_factory=dict)
 
     def count(self, *, at: str, values: int = 0) -> None:
         self.nodes += 1
         self.values += values
         if self.nodes > MAX_NODES or self.values > MAX_VALUES:
-            raise invalid(at, f"makes the filter too large: at most {MAX_NODES} conditions and {MAX_VALUES} values")
+            raise beyond(at, f"makes the filter too large: at most {MAX_NODES} conditions and {MAX_VALUES} values")
 
 
 def compile_schema(schema: Any, draft: Draft, *, at: str, depth: int = 0, root: bool = False) -> Node:
     """Raises InvalidInput naming the place of the fault. `root` marks the top of a target, through `$or $and $not`."""
+    key = (id(schema), depth, root)
+    if key in draft.compiled:
+        return draft.compiled[key]
     draft.count(at=at)
     if depth > MAX_DEPTH:
-        raise invalid(at, f"is nested more than {MAX_DEPTH} levels deep")
+        raise beyond(at, f"is nested more than {MAX_DEPTH} levels deep")
     if isinstance(schema, Mapping):
-        return _compile_object(schema, draft, at=at, depth=depth, root=root)
-    if isinstance(schema, list):
-        return _compile_array(schema, draft, at=at, depth=depth)
-    check_json(schema, at=at)
-    return scalar(schema)
+        node = _compile_object(schema, draft, at=at, depth=depth, root=root)
+    elif isinstance(schema, list):
+        node = _compile_array(schema, draft, at=at, depth=depth)
+    else:
+        check_json(schema, at=at)
+        return scalar(schema)
+    draft.compiled[key] = node
+    return node
+
+
+def beyond(at: str, fault: str) -> BeyondLimits:
+    return BeyondLimits(f"{at}: {fault}", fields={at: [fault]})
 
 
 def _compile_array(schema: list[Any], draft: Draft, *, at: str, depth: int) -> Node:
@@ -174,12 +192,16 @@ def _compile_bare(schema: Mapping[str, Any], draft: Draft, *, at: str, depth: in
     """
     try:
         as_operators = _compile_operators(schema, draft, at=at, depth=depth, root=root)
+    except BeyondLimits:
+        raise
     except InvalidInput:
         if "ref" not in schema and not any(isinstance(operand, Mapping) for operand in schema.values()):
             raise
         return _compile_fields(schema, draft, at=at, depth=depth, root=root)
     try:
         as_fields = _compile_fields(schema, draft, at=at, depth=depth, root=root)
+    except BeyondLimits:
+        raise
     except InvalidInput:
         return as_operators
     names = tuple(schema)
@@ -212,7 +234,7 @@ def _operator(key: str, operand: Any, draft: Draft, *, at: str, depth: int, root
     at = f"{at}.{key}"
     draft.count(at=at)
     if depth >= MAX_DEPTH:
-        raise invalid(at, f"is nested more than {MAX_DEPTH} levels deep")
+        raise beyond(at, f"is nested more than {MAX_DEPTH} levels deep")
     if name in ("or", "and"):
         return _combine(name, operand, draft, at=at, depth=depth, root=root), True
     if name == "not":

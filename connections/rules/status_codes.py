@@ -14,7 +14,10 @@ from fasthook.lib.errors import invalid
 MAX_CODES: Final = 100
 LOWEST, HIGHEST = 100, 999
 
-_ENTRY = re.compile(r"(?P<not>!?)\s*(?:(?P<low>\d{3})(?:\s*-\s*(?P<high>\d{3}))?|(?P<op>>=|<=|>|<)\s*(?P<bound>\d{3}))")
+_ENTRY = re.compile(
+    r"(?P<not>!?)\s*(?:(?P<low>\d{3})(?:\s*-\s*(?P<high>\d{3}))?|(?P<op>>=|<=|>|<)\s*(?P<bound>\d{3}))",
+    re.ASCII,
+)
 
 _BOUNDS: Final[dict[str, Callable[[int], range]]] = {
     ">=": lambda bound: range(bound, HIGHEST + 1),

@@ -9,15 +9,16 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
-from urllib.parse import quote, unquote_plus
+from urllib.parse import quote, quote_plus, unquote_plus
 
 from destinations.outbound.auth import SIGNATURE_TYPE, static_credentials
 from destinations.outbound.headers import forwarded_headers, sanitise
 from destinations.outbound.signing import SIGNATURE_HEADERS, derive_keys, signature_headers
 
 USER_AGENT: Final = "FastHook"
+MASK: Final = "***"
 
 # Describe a body, so they go when the body does.
 _BODY_HEADERS: Final = frozenset(
@@ -89,6 +90,7 @@ class CompiledTarget:
     target: DestinationTarget
     base: str
     query: str
+    masked_query: str
     query_keys: frozenset[str]
     credentials: tuple[tuple[str, str], ...]
     replaced: frozenset[str]
@@ -105,6 +107,17 @@ class CompiledTarget:
             url=self._url(payload),
             headers=tuple(self._headers(payload, context, body, now=now)),
             body=body,
+        )
+
+    def masked(self, prepared: PreparedRequest) -> PreparedRequest:
+        """What `build` returned, fit to be stored and shown: the destination's credentials are `***`."""
+        path, _, query = prepared.url.partition("?")
+        query = self.masked_query + query.removeprefix(self.query)
+        names = {name for name, _ in self.credentials}
+        return replace(
+            prepared,
+            url=f"{path}?{query}" if query else path,
+            headers=tuple((name, MASK if name in names else value) for name, value in prepared.headers),
         )
 
     def _url(self, payload: Payload) -> str:
@@ -163,6 +176,7 @@ def compile_target(target: DestinationTarget) -> CompiledTarget:
         target=target,
         base=base,
         query="&".join((*pairs, *(pair for _, pair in credentials.query))),
+        masked_query="&".join((*pairs, *(f"{quote_plus(key)}={MASK}" for key, _ in credentials.query))),
         query_keys=frozenset(keys),
         credentials=credentials.headers,
         replaced=replaced | SIGNATURE_HEADERS if signs else replaced,

@@ -33,6 +33,9 @@ CONNECT_TIMEOUT_S: Final = 5.0
 KEEPALIVE_S: Final = 4.0
 DNS_CACHE_S: Final = 30
 MAX_REPEATS: Final = 2
+# Well beyond what honest servers send: a long policy header must not turn a success into a failure.
+MAX_ANSWER_LINE_BYTES: Final = 64 * 1024
+MAX_ANSWER_HEADERS: Final = 512
 # aiohttp writes bytes in one piece and warns above this size; a file-like body is written in chunks.
 _LARGE_BODY_BYTES: Final = 1024 * 1024
 
@@ -103,6 +106,9 @@ class DeliveryClient:
             auto_decompress=False,
             trust_env=False,
             skip_auto_headers=_AUTO_HEADERS,
+            max_line_size=MAX_ANSWER_LINE_BYTES,
+            max_field_size=MAX_ANSWER_LINE_BYTES,
+            max_headers=MAX_ANSWER_HEADERS,
             middlewares=(_mark_disconnects,),
         )
         self._timeout_for = functools.lru_cache(maxsize=128)(self._make_timeout)
@@ -124,6 +130,8 @@ class DeliveryClient:
         started = time.perf_counter()
         try:
             url = URL(prepared.url, encoded=True)
+            # yarl takes the port apart only when asked.
+            _ = url.port
         except ValueError:
             return _failure("INVALID_URL", "the destination's URL cannot be called", started=started)
         deadline_s = started + timeout_s

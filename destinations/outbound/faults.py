@@ -8,7 +8,6 @@ import ssl
 from typing import Final
 
 import aiohttp
-from aiohttp.http_exceptions import LineTooLong
 
 _CERT_HAS_EXPIRED: Final = 10  # X509_V_ERR_CERT_HAS_EXPIRED
 
@@ -42,6 +41,9 @@ _BROKEN_OFF: Final = (
     aiohttp.ClientPayloadError,
 )
 
+# How aiohttp's parser words a header line, or a number of them, over its limits.
+_OVERSIZED: Final = ("Got more than", "Too many headers")
+
 Fault = tuple[str, str]
 
 
@@ -52,16 +54,15 @@ def name_fault(fault: Exception) -> Fault:
 
 def _name_tls_fault(fault: Exception) -> Fault | None:
     if isinstance(fault, aiohttp.ClientConnectorCertificateError):
-        cause = fault.certificate_error
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            if cause.verify_code == _CERT_HAS_EXPIRED:
+        refusal = fault.certificate_error
+        if isinstance(refusal, ssl.SSLCertVerificationError):
+            if refusal.verify_code == _CERT_HAS_EXPIRED:
                 return "TLS_CERT_EXPIRED", "the destination's certificate has expired"
-            return "TLS_CERT_INVALID", f"the destination's certificate is not valid: {cause.verify_message}"
+            return "TLS_CERT_INVALID", f"the destination's certificate is not valid: {refusal.verify_message}"
         return "TLS_CERT_INVALID", "the destination's certificate is not valid"
-    if isinstance(fault, ssl.SSLError):
-        return "TLS_ERROR", f"TLS failed: {fault.reason or 'the handshake broke off'}"
-    if isinstance(fault, aiohttp.ClientOSError) and isinstance(fault.__cause__, ssl.SSLError):
-        return "TLS_ERROR", f"TLS failed: {fault.__cause__.reason or 'the connection broke off'}"
+    cause = fault.os_error if isinstance(fault, aiohttp.ClientConnectorError) else fault.__cause__ or fault
+    if isinstance(cause, ssl.SSLError):
+        return "TLS_ERROR", f"TLS failed: {cause.reason or 'the connection broke off'}"
     return None
 
 
@@ -69,7 +70,7 @@ def _name_http_fault(fault: Exception) -> Fault | None:
     if isinstance(fault, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
         return "INVALID_URL", "the destination's URL cannot be called"
     if isinstance(fault, aiohttp.ClientResponseError):
-        if isinstance(fault.__cause__, LineTooLong) or "too large" in fault.message.lower():
+        if fault.message.startswith(_OVERSIZED):
             return "TOO_LARGE", "the header of the destination's answer is too large"
         return "BAD_RESPONSE", "the destination's answer is not valid HTTP"
     if isinstance(fault, aiohttp.ClientConnectorDNSError):
@@ -78,6 +79,8 @@ def _name_http_fault(fault: Exception) -> Fault | None:
 
 
 def _name_connection_fault(fault: Exception) -> Fault:
+    if isinstance(fault, aiohttp.ConnectionTimeoutError):
+        return "TIMEOUT", "no connection to the destination was established in time"
     if isinstance(fault, asyncio.TimeoutError):
         return "TIMEOUT", _SENTENCES["TIMEOUT"]
     # A reset during the TLS handshake has the class but no number.

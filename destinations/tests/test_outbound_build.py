@@ -5,11 +5,11 @@ import hmac
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from destinations.outbound.auth import normalise_destination_auth
-from destinations.outbound.build import DeliveryContext, DestinationTarget, Payload, build_request
+from destinations.outbound.build import DeliveryContext, DestinationTarget, Payload, build_request, compile_target
 
 CONTEXT = DeliveryContext(
     event_id="evt_1",
@@ -241,6 +241,38 @@ def test_the_signature_covers_the_body_that_is_sent():
     assert len(values(prepared, "webhook-signature")[0].split(" ")) == 2
 
 
+@pytest.mark.parametrize(
+    ("auth_type", "auth", "url", "hidden"),
+    [
+        ("BEARER_TOKEN", {"token": "hidden"}, "https://h.example/?z=1&y=2", "authorization"),
+        ("CUSTOM_HEADER", {"header_name": "X-A", "header_value": "hidden"}, "https://h.example/?z=1&y=2", "x-a"),
+        (
+            "API_KEY",
+            {"key": "api key", "api_key": "hidden", "to": "query"},
+            "https://h.example/?z=1&api+key=***&y=2",
+            None,
+        ),
+    ],
+)
+def test_evidence_shows_everything_but_credentials(auth_type, auth, url, hidden):
+    target = DestinationTarget(
+        id="des_1",
+        url="https://h.example/?z=1",
+        http_method=None,
+        path_forwarding_disabled=False,
+        timeout_s=30.0,
+        auth_type=auth_type,
+        auth=normalise_destination_auth(auth_type, auth),
+    )
+    compiled = compile_target(target)
+    prepared = compiled.build(Payload("POST", "", "y=2", [], b"{}"), CONTEXT, now=NOW)
+    masked = compiled.masked(prepared)
+    assert masked.url == url
+    assert masked.headers == tuple((name, "***" if name == hidden else value) for name, value in prepared.headers)
+    assert "hidden" in repr(prepared)
+    assert "hidden" not in repr(masked)
+
+
 def test_without_a_signature_a_providers_own_standard_webhooks_headers_travel():
     assert forwarded(("webhook-id", "theirs")) == [("webhook-id", "theirs")]
 
@@ -250,6 +282,7 @@ def test_a_user_agent_that_authenticates_is_the_only_one():
     assert values(build(auth_type="CUSTOM_HEADER", auth=auth), "user-agent") == ["Bot"]
 
 
+@settings(deadline=None)
 @given(
     path=st.text(max_size=60).map(lambda text: "/" + text),
     query=st.text(max_size=60),

@@ -90,10 +90,13 @@ class Migration(migrations.Migration):
                             "destination_id",
                             fasthook.lib.fields.RefField(db_collation="C", primary_key=True, serialize=False),
                         ),
+                        ("owner", models.UUIDField(null=True)),
+                        ("owned_until", models.DateTimeField()),
                         ("last_slot_at", models.DateTimeField()),
                     ],
                     options={
                         "db_table": "delivery_lane",
+                        "indexes": [models.Index(fields=["owner"], name="delivery_lane_owner")],
                     },
                 ),
                 migrations.CreateModel(

@@ -24,7 +24,7 @@ def is_token(value: str) -> bool:
 def closest(given: str, legal: Iterable[str]) -> str | None:
     """The legal name a typing error probably meant, ignoring case."""
     by_folded = {name.casefold(): name for name in legal}
-    found = difflib.get_close_matches(given.casefold(), by_folded, n=1, cutoff=0.6)
+    found = difflib.get_close_matches(given.casefold(), by_folded, n=1, cutoff=0.8)
     return by_folded[found[0]] if found else None
 
 

@@ -43,7 +43,7 @@ class EncryptedJSONField(models.TextField):
     """Any JSON value, encrypted at rest. It cannot be filtered on."""
 
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Any:
-        return None if value is None else json.loads(decrypt(value))
+        return unseal(value)
 
     def get_prep_value(self, value: Any) -> str | None:
         return None if value is None else encrypt(json.dumps(value, separators=(",", ":")))
@@ -53,3 +53,8 @@ class EncryptedJSONField(models.TextField):
 
     def value_to_string(self, obj: models.Model) -> str:
         return self.get_prep_value(self.value_from_object(obj)) or ""
+
+
+def unseal(token: str | None) -> Any:
+    """The value of an EncryptedJSONField read as text. UndecryptableSecret when its key is gone."""
+    return None if token is None else json.loads(decrypt(token))

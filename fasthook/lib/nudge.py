@@ -1,12 +1,15 @@
-"""Waking a stage: at most one waiting Celery message per stage, sent after commit, allowed to get lost.
+"""Waking a stage, after commit, by a message that is allowed to get lost.
 
-The rows are the work; a nudge only says that there is some. Beat nudges every second whatever happens, so a lost one
-costs at most that. The "waiting" mark is a Redis key that the stage removes when it begins: what arrives later wakes
-it again.
+The rows are the work; a nudge only says that there is some. A worker that is at work listens on a Redis channel and hears
+at once; when none listens, one Celery message wakes a worker. Until somebody begins, further nudges are dropped, so a
+burst costs one message. Beat nudges every second whatever happens: a lost nudge costs at most that.
 """
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 import redis
@@ -28,36 +31,91 @@ STAGES = {
 # A mark whose message was lost (Redis flushed in between, a worker killed) stops nobody for longer than this.
 _MARK_TTL_MS = 1000
 
+# Marks the stage as told and tells those who listen: -1 when it was told already, else how many heard.
+_TELL = """
+if redis.call('SET', KEYS[1], '1', 'NX', 'PX', ARGV[1]) then return redis.call('PUBLISH', KEYS[2], '1') end
+return -1
+"""
+
 
 def nudge_after_commit(stage: str) -> None:
     transaction.on_commit(lambda: nudge(stage))
 
 
-def nudge(stage: str) -> bool:
-    """Wakes the stage unless a message for it waits already. False when it did not send one; never raises."""
-    task, queue = STAGES[stage]
+def nudge(stage: str) -> None:
+    """Wakes the stage, unless it has been told and has not begun yet. Never raises."""
     try:
-        if not _redis().set(_mark(stage), 1, nx=True, px=_MARK_TTL_MS):
-            return False
-        current_app.send_task(task, queue=queue, ignore_result=True, retry=False)
+        heard = _tell()(keys=[_mark(stage), _channel(stage)], args=[_MARK_TTL_MS])
+        if heard == 0:
+            _send(stage)
     except (redis.RedisError, OperationalError, OSError) as error:
         log.warning("nudge.lost", stage=stage, error=str(error))
-        return False
-    return True
+
+
+def recruit(stage: str) -> None:
+    """Wakes one more worker beside those at work, at most once a second. Never raises."""
+    try:
+        if _redis().set(f"{_mark(stage)}:recruited", 1, nx=True, px=_MARK_TTL_MS):
+            _send(stage)
+    except (redis.RedisError, OperationalError, OSError) as error:
+        log.warning("nudge.lost", stage=stage, error=str(error))
 
 
 def begin(stage: str) -> None:
-    """The stage begins: from here on, new work may wake another worker."""
+    """The stage looks for work now: what is committed from here on may nudge again."""
     try:
         _redis().delete(_mark(stage))
     except redis.RedisError as error:
         log.warning("nudge.unmarked", stage=stage, error=str(error))
 
 
+@contextlib.contextmanager
+def listening(stage: str, heard: Callable[[], None]) -> Iterator[None]:
+    """Calls `heard` (from another thread) for every nudge of the stage while the block runs.
+
+    After the block ends nobody listens, so a nudge sends a message; look for work once more then.
+    """
+    stopping = threading.Event()
+    thread = threading.Thread(target=_listen, args=(stage, heard, stopping), name=f"listen-{stage}", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join(timeout=3)
+
+
+def _listen(stage: str, heard: Callable[[], None], stopping: threading.Event) -> None:
+    while not stopping.is_set():
+        try:
+            with _redis().pubsub(ignore_subscribe_messages=True) as subscription:
+                subscription.subscribe(_channel(stage))
+                while not stopping.is_set():
+                    if subscription.get_message(timeout=0.1) is not None:
+                        heard()
+        except redis.RedisError as error:
+            log.warning("nudge.deaf", stage=stage, error=str(error))
+            stopping.wait(0.5)
+
+
+def _send(stage: str) -> None:
+    task, queue = STAGES[stage]
+    current_app.send_task(task, queue=queue, ignore_result=True, retry=False)
+
+
 def _mark(stage: str) -> str:
     return f"fasthook:nudged:{stage}"
+
+
+def _channel(stage: str) -> str:
+    return f"fasthook:nudges:{stage}"
 
 
 @lru_cache(maxsize=1)
 def _redis() -> redis.Redis:
     return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
+
+
+@lru_cache(maxsize=1)
+def _tell() -> Callable[..., int]:
+    return _redis().register_script(_TELL)

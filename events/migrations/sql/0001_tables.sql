@@ -126,8 +126,13 @@ CREATE INDEX delivery_job_lane ON delivery_job (destination_id, rank, due_at);
 
 CREATE TABLE delivery_lane (
     destination_id text COLLATE "C" PRIMARY KEY,
+    owner uuid,
+    owned_until timestamptz NOT NULL,
     last_slot_at timestamptz NOT NULL
 );
+
+-- Readers: a worker that keeps or gives up its own lanes.
+CREATE INDEX delivery_lane_owner ON delivery_lane (owner);
 
 CREATE TABLE deduplication_key (
     connection_id text COLLATE "C" NOT NULL,

@@ -1,0 +1,139 @@
+"""`python -m bench [scenario ...]`: measures the running product on this machine; exits 1 on any loss or omission."""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import uvloop
+
+from bench.api import Api, ApiError, read_credentials
+from bench.ceilings import Ceilings
+from bench.context import Bench, Options
+from bench.http import UnreachableError
+from bench.measure import Meter, product_pid
+from bench.receiver_server import Behaviour
+from bench.receivers import receiver_process
+from bench.report import Progress, ScenarioResult, format_table, write_json
+from bench.scenarios import DEFAULT, SCENARIOS
+
+
+def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
+    defaults = Options()
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__)
+    choices = ", ".join(SCENARIOS)
+    parser.add_argument("scenarios", nargs="*", default=["all"], help=f"any of {choices}; all = {', '.join(DEFAULT)}")
+    parser.add_argument("--json", type=Path, help="write the whole result to this file")
+    parser.add_argument("--url", help="the product's base URL (default: the credentials' base_url)")
+    parser.add_argument("--credentials", type=Path, default=Path(".data/credentials.json"))
+    parser.add_argument("--pid", type=int, help="the product's supervisor (default: .data/up.pid)")
+    parser.add_argument("--database-url", default=os.environ.get("DATABASE_URL"), help="for Postgres's own counters")
+    parser.add_argument("--connections", type=int, default=defaults.connections)
+    parser.add_argument("--seconds", type=float, default=defaults.seconds, help="length of a closed-loop load")
+    parser.add_argument("--backlog", type=int, default=defaults.backlog, help="requests the drain scenarios collect")
+    parser.add_argument("--rates", help="comma list of arrival rates for pipeline")
+    parser.add_argument("--step", type=float, default=defaults.step_s, help="seconds at each rate")
+    parser.add_argument("--max-concurrency", type=int, default=defaults.max_concurrency, help="of the destinations")
+    parser.add_argument("--web-workers", type=int, help="of the bare ASGI server (default: as many as the product's)")
+    parser.add_argument("--delivery-workers", type=int, help="bare HTTP clients (default: as many as the product's)")
+    parser.add_argument("--max-seconds", type=float, default=defaults.max_run_s, help="bound of the whole run")
+    parsed = parser.parse_args(arguments)
+    unknown = set(parsed.scenarios) - SCENARIOS.keys() - {"all"}
+    if unknown:
+        parser.error(f"unknown scenario {', '.join(sorted(unknown))}; there are {choices} and all")
+    return parsed
+
+
+def options_from(parsed: argparse.Namespace) -> Options:
+    options = Options(
+        connections=parsed.connections,
+        seconds=parsed.seconds,
+        backlog=parsed.backlog,
+        step_s=parsed.step,
+        max_concurrency=parsed.max_concurrency,
+        max_run_s=parsed.max_seconds,
+    )
+    if parsed.rates:
+        options = replace(options, rates_per_s=tuple(int(rate) for rate in parsed.rates.split(",")))
+    return options
+
+
+def scenario_names(asked: Sequence[str]) -> list[str]:
+    """The asked scenarios in order, each once; `all` stands for the default set."""
+    names = [name for each in asked for name in (DEFAULT if each == "all" else (each,))]
+    return list(dict.fromkeys(names))
+
+
+async def run_scenarios(
+    api: Api,
+    names: Sequence[str],
+    *,
+    options: Options,
+    meter: Meter,
+    say: Progress,
+    web_workers: int = 1,
+    delivery_workers: int = 1,
+) -> tuple[list[ScenarioResult], Ceilings]:
+    """The scenarios one after another against one receiver process; without time for more, the rest is left out."""
+    receivers = {
+        "ceiling": Behaviour(),
+        "fast": Behaviour(),
+        "slow": Behaviour("slow", delay_ms=options.slow_delay_ms),
+        "dying": Behaviour("erroring", status=503),
+    }
+    results: list[ScenarioResult] = []
+    async with receiver_process(receivers) as process:
+        ceilings = Ceilings(
+            process,
+            say,
+            connections=options.connections,
+            seconds=min(4.0, options.seconds),
+            web_workers=web_workers,
+            delivery_workers=delivery_workers,
+        )
+        bench = Bench(api=api, receivers=process, ceilings=ceilings, meter=meter, options=options, say=say)
+        for name in names:
+            if bench.left_s <= 0:
+                say(f"{name}: left out, the run's {options.max_run_s:.0f} s are used up")
+                continue
+            results.append(await SCENARIOS[name](bench))
+            await process.reset("fast")
+    return results, ceilings
+
+
+def main() -> int:
+    parsed = parse_arguments(sys.argv[1:])
+    say = Progress()
+    pid = product_pid(parsed.pid, parsed.credentials.parent)
+    if pid is None:
+        say("no running supervisor found (--pid or .data/up.pid): CPU and memory are not measured")
+    meter = Meter(pid=pid, database_url=parsed.database_url)
+    try:
+        api = read_credentials(parsed.credentials, parsed.url)
+        names, options = scenario_names(parsed.scenarios), options_from(parsed)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            results, ceilings = runner.run(
+                run_scenarios(
+                    api,
+                    names,
+                    options=options,
+                    meter=meter,
+                    say=say,
+                    web_workers=parsed.web_workers or meter.worker_count("web"),
+                    delivery_workers=parsed.delivery_workers or meter.worker_count("worker:deliver"),
+                )
+            )
+    except (ValueError, ApiError, UnreachableError, OSError) as fault:
+        say(f"stopped: {fault}")
+        return 2
+    print(format_table(results, ceilings.taken()))
+    if parsed.json is not None:
+        write_json(parsed.json, results, ceilings.taken())
+    return 0 if len(results) == len(names) and all(result.is_sound for result in results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""The product's public HTTP API as far as the bench needs it: an authenticated call, counts, the credentials file."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from bench.http import fetch, loopback_endpoint
+
+
+class ApiError(RuntimeError):
+    """The product refused a call; the message has its status and its own words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    base_url: str
+    team_id: str
+    api_key: str
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        *,
+        query: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """One call below /v1; ApiError for anything but 2xx, UnreachableError when nothing answers."""
+        url = f"{self.base_url}/v1{path}" + (f"?{urlencode(query)}" if query else "")
+        headers = {"authorization": f"Bearer {self.api_key}", "x-team-id": self.team_id, "accept": "application/json"}
+        content = b""
+        if body is not None:
+            headers["content-type"] = "application/json"
+            content = json.dumps(body).encode()
+        response = await fetch(method, url, headers=headers, body=content)
+        if not 200 <= response.status < 300:
+            raise ApiError(f"{method} {path}: {response.status} {response.body[:500].decode(errors='replace')}")
+        answer: dict[str, Any] = json.loads(response.body) if response.body else {}
+        return answer
+
+    async def count(self, resource: str, **filters: str) -> int:
+        """How many requests or events match, exactly: metrics take over where the list's count stops being exact."""
+        answer = await self.call("GET", f"/{resource}/count", query=filters)
+        if answer.get("total_exact", answer.get("exact", True)):
+            return int(answer["count"] if "count" in answer else answer["total"])
+        now = datetime.now(UTC)
+        window = {
+            "date_range[start]": (now - timedelta(hours=1)).isoformat(),
+            "date_range[end]": (now + timedelta(minutes=1)).isoformat(),
+            "granularity": "1h",
+            "measures[]": "count",
+        }
+        metrics = await self.call("GET", f"/metrics/{resource}", query={**window, **filters})
+        return int(metrics["totals"]["count"])
+
+
+def read_credentials(path: Path, url: str | None) -> Api:
+    """The API of `credentials.json` (base_url, team_id, api_key), at `url` when given; ValueError when unusable."""
+    try:
+        stored = json.loads(path.read_text())
+        base_url = (url or stored["base_url"]).rstrip("/")
+        api = Api(base_url=base_url, team_id=stored["team_id"], api_key=stored["api_key"])
+    except OSError as fault:
+        raise ValueError(
+            f"{path} cannot be read ({fault.strerror}): start the product first with ./script/up"
+        ) from fault
+    except (json.JSONDecodeError, KeyError) as fault:
+        raise ValueError(f"{path} must be JSON with base_url, team_id and api_key") from fault
+    loopback_endpoint(api.base_url)
+    return api

@@ -1,0 +1,210 @@
+"""What the product costs while it is loaded: CPU seconds and peak memory by role, and Postgres's own counters.
+
+Processes are found below the supervisor's pid; a role is read from the command line. Nothing is measured by touching
+the product, except that Postgres is asked for its statistics when a database URL is given.
+"""
+
+import asyncio
+import contextlib
+import re
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]
+import psycopg
+
+SAMPLE_S = 1.0
+MEGABYTE = 1_000_000
+QUEUE_OPTION = re.compile(r"(?:-Q|--queues)[ =]?(\S+)")
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresCounters:
+    """Totals since the server's start; `statements` only where pg_stat_statements is installed."""
+
+    commits: int
+    rollbacks: int
+    rows_inserted: int
+    rows_updated: int
+    rows_deleted: int
+    wal_bytes: int
+    statements: int | None
+
+    def since(self, before: "PostgresCounters") -> "PostgresCounters":
+        both = self.statements is not None and before.statements is not None
+        return PostgresCounters(
+            commits=self.commits - before.commits,
+            rollbacks=self.rollbacks - before.rollbacks,
+            rows_inserted=self.rows_inserted - before.rows_inserted,
+            rows_updated=self.rows_updated - before.rows_updated,
+            rows_deleted=self.rows_deleted - before.rows_deleted,
+            wal_bytes=self.wal_bytes - before.wal_bytes,
+            statements=(self.statements or 0) - (before.statements or 0) if both else None,
+        )
+
+
+@dataclass(slots=True)
+class Usage:
+    """Filled when the measured block ends. CPU in seconds, memory in bytes (private, plus the largest shared part).
+
+    `machine_busy_s` is what all processes of the machine burnt: the part that is neither the product's nor the bench's
+    is somebody else's load and makes the figures worth less.
+    """
+
+    elapsed_s: float = 0.0
+    cpu_s: dict[str, float] = field(default_factory=dict)
+    peak_bytes: dict[str, int] = field(default_factory=dict)
+    machine_busy_s: float = 0.0
+    bench_cpu_s: float = 0.0
+    postgres: PostgresCounters | None = None
+
+    @property
+    def others_cpu_s(self) -> float:
+        return max(0.0, self.machine_busy_s - self.bench_cpu_s - sum(self.cpu_s.values()))
+
+
+def role_of(cmdline: list[str], name: str) -> str:
+    """The role a process plays, from its command line: web, worker:<queues>, beat, postgres, cache, other."""
+    line = " ".join(cmdline) or name
+    if "celery" in line:
+        if " beat" in line:
+            return "beat"
+        queues = QUEUE_OPTION.search(line)
+        return f"worker:{queues.group(1)}" if queues else "worker"
+    if "gunicorn" in line or "uvicorn" in line:
+        return "web"
+    if "postgres" in line:
+        return "postgres"
+    if "valkey" in line or "redis-server" in line:
+        return "cache"
+    return "other"
+
+
+def product_pid(pid: int | None, data_dir: Path) -> int | None:
+    """The supervisor's pid: the one given, else the content of `<data_dir>/up.pid`; None when nothing runs there."""
+    if pid is None:
+        try:
+            pid = int((data_dir / "up.pid").read_text().strip())
+        except (OSError, ValueError):
+            return None
+    return pid if psutil.pid_exists(pid) else None
+
+
+class Meter:
+    """Measures blocks of a run; without a pid or a database URL the parts that need them stay empty."""
+
+    def __init__(self, *, pid: int | None, database_url: str | None) -> None:
+        self._pid = pid
+        self._database_url = database_url
+        self._roles: dict[int, str] = {}
+
+    def worker_count(self, role: str) -> int:
+        """Processes of a role that do its work: those without a child of the same role; at least 1."""
+        processes = self._processes()
+        parents = set()
+        workers = []
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                if self._role(process) == role:
+                    workers.append(process.pid)
+                    parents.add(process.ppid())
+        return max(1, len(set(workers) - parents))
+
+    @asynccontextmanager
+    async def measuring(self) -> AsyncIterator[Usage]:
+        usage = Usage()
+        before = self._cpu_by_role()
+        bench_before_s, busy_before_s = _bench_cpu_s(), _machine_busy_s()
+        postgres_before = await self._postgres()
+        started_s = time.perf_counter()
+        sampler = asyncio.create_task(self._sample_memory(usage))
+        try:
+            yield usage
+        finally:
+            sampler.cancel()
+            usage.elapsed_s = time.perf_counter() - started_s
+            after = self._cpu_by_role()
+            usage.cpu_s = {role: max(0.0, spent - before.get(role, 0.0)) for role, spent in after.items()}
+            usage.bench_cpu_s = max(0.0, _bench_cpu_s() - bench_before_s)
+            usage.machine_busy_s = max(0.0, _machine_busy_s() - busy_before_s)
+            postgres_after = await self._postgres()
+            if postgres_before is not None and postgres_after is not None:
+                usage.postgres = postgres_after.since(postgres_before)
+
+    def _processes(self) -> list[psutil.Process]:
+        if self._pid is None:
+            return []
+        try:
+            supervisor = psutil.Process(self._pid)
+            return [supervisor, *supervisor.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return []
+
+    def _role(self, process: psutil.Process) -> str:
+        if process.pid not in self._roles:
+            self._roles[process.pid] = role_of(process.cmdline(), process.name())
+        return self._roles[process.pid]
+
+    def _cpu_by_role(self) -> dict[str, float]:
+        """Children that have ended are in their parent's children times, so a replaced worker still counts."""
+        spent: dict[str, float] = {}
+        for process in self._processes():
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                role = self._role(process)
+                spent[role] = spent.get(role, 0.0) + sum(process.cpu_times()[:4])
+        return spent
+
+    async def _sample_memory(self, usage: Usage) -> None:
+        while True:
+            private: dict[str, int] = {}
+            shared: dict[str, int] = {}
+            for process in self._processes():
+                with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                    memory = process.memory_info()
+                    role = self._role(process)
+                    private[role] = private.get(role, 0) + memory.rss - memory.shared
+                    shared[role] = max(shared.get(role, 0), memory.shared)
+            for role, held in private.items():
+                usage.peak_bytes[role] = max(usage.peak_bytes.get(role, 0), held + shared[role])
+            await asyncio.sleep(SAMPLE_S)
+
+    async def _postgres(self) -> PostgresCounters | None:
+        if self._database_url is None:
+            return None
+        return await asyncio.to_thread(read_postgres_counters, self._database_url)
+
+
+def read_postgres_counters(database_url: str) -> PostgresCounters:
+    """One look at pg_stat_database and the WAL position; psycopg.Error when the server does not let us."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        row = connection.execute(
+            "SELECT xact_commit, xact_rollback, tup_inserted, tup_updated, tup_deleted,"
+            " pg_wal_lsn_diff(pg_current_wal_lsn(), '0/0')::bigint"
+            " FROM pg_stat_database WHERE datname = current_database()"
+        ).fetchone()
+        assert row is not None
+        statements: int | None = None
+        installed = connection.execute("SELECT to_regclass('pg_stat_statements') IS NOT NULL").fetchone()
+        if installed is not None and installed[0]:
+            counted = connection.execute("SELECT sum(calls)::bigint FROM pg_stat_statements").fetchone()
+            statements = None if counted is None else counted[0]
+    commits, rollbacks, inserted, updated, deleted, wal_bytes = row
+    return PostgresCounters(commits, rollbacks, inserted, updated, deleted, wal_bytes, statements)
+
+
+def _bench_cpu_s() -> float:
+    """The generator, the receivers and the bare servers."""
+    spent = 0.0
+    own = psutil.Process()
+    for process in [own, *own.children(recursive=True)]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            spent += sum(process.cpu_times()[:4])
+    return spent
+
+
+def _machine_busy_s() -> float:
+    times = psutil.cpu_times()
+    return float(sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0))

@@ -1,0 +1,88 @@
+"""CPU goes to the right role, and counters are differences."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bench.measure import Meter, PostgresCounters, product_pid, role_of
+
+
+@pytest.mark.parametrize(
+    ("line", "role"),
+    [
+        ("gunicorn: master [fasthook.asgi]", "web"),
+        ("python -m gunicorn fasthook.asgi:application -k uvicorn_worker.UvicornWorker", "web"),
+        ("python -m celery -A fasthook worker -Q deliver -c 1", "worker:deliver"),
+        ("python -m celery -A fasthook worker --queues=route,bulk", "worker:route,bulk"),
+        ("python -m celery -A fasthook worker", "worker"),
+        ("python -m celery -A fasthook beat", "beat"),
+        ("postgres: fasthook app 127.0.0.1(5000) idle", "postgres"),
+        ("valkey-server 127.0.0.1:6399", "cache"),
+        ("python script/up", "other"),
+    ],
+)
+def test_a_command_line_has_a_role(line: str, role: str) -> None:
+    assert role_of(line.split(" "), "python") == role
+
+
+def test_cpu_burnt_in_the_block_is_measured_and_memory_seen() -> None:
+    async def burn() -> tuple[dict[str, float], dict[str, int]]:
+        async with Meter(pid=os.getpid(), database_url=None).measuring() as usage:
+            await asyncio.sleep(0)
+            until_s = time.process_time() + 0.2
+            while time.process_time() < until_s:
+                pass
+        return usage.cpu_s, usage.peak_bytes
+
+    cpu_s, peak_bytes = asyncio.run(burn())
+    assert 0.15 <= sum(cpu_s.values()) < 1.5
+    assert sum(peak_bytes.values()) > 10_000_000
+
+
+def test_workers_are_the_processes_of_a_role_without_children_of_it() -> None:
+    """A master with two workers counts as two: the master only waits for them."""
+    wait = "import sys; sys.stdin.read()"
+    fork_two = (
+        "import subprocess, sys; wait = [sys.executable, '-c', 'import sys; sys.stdin.read()', 'gunicorn'];"
+        "workers = [subprocess.Popen(wait) for _ in range(2)]; print('up', flush=True);"
+        "[worker.wait() for worker in workers]"
+    )
+    command = [sys.executable, "-c", fork_two, "gunicorn"]
+    beat = [sys.executable, "-c", wait, "celery", "beat"]
+    with (
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as master,
+        subprocess.Popen(beat, stdin=subprocess.PIPE),
+    ):
+        assert master.stdout is not None
+        assert master.stdout.readline() == b"up\n"
+        meter = Meter(pid=os.getpid(), database_url=None)
+        assert (meter.worker_count("web"), meter.worker_count("worker:deliver")) == (2, 1)
+
+
+def test_without_a_supervisor_nothing_is_claimed() -> None:
+    async def idle() -> dict[str, float]:
+        async with Meter(pid=None, database_url=None).measuring() as usage:
+            pass
+        return usage.cpu_s
+
+    assert asyncio.run(idle()) == {}
+
+
+def test_counters_are_differences() -> None:
+    before = PostgresCounters(100, 1, 1000, 10, 5, 50_000, None)
+    after = PostgresCounters(150, 1, 3000, 20, 5, 90_000, None)
+    assert after.since(before) == PostgresCounters(50, 0, 2000, 10, 0, 40_000, None)
+
+
+def test_the_supervisor_is_the_running_process_its_file_names(tmp_path: Path) -> None:
+    assert product_pid(None, tmp_path) is None
+    (tmp_path / "up.pid").write_text(f"{os.getpid()}\n")
+    assert product_pid(None, tmp_path) == os.getpid()
+    (tmp_path / "up.pid").write_text("4194999\n")
+    assert product_pid(None, tmp_path) is None
+    assert product_pid(os.getpid(), tmp_path) == os.getpid()

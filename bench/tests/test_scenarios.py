@@ -1,0 +1,150 @@
+"""Scenarios against a gateway with known faults: each fault is reported as itself and as nothing else."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import pytest
+
+from bench.__main__ import run_scenarios, scenario_names
+from bench.api import Api
+from bench.context import Options
+from bench.measure import Meter
+from bench.report import Progress, ScenarioResult
+from bench.tests.fake_gateway import FakeGateway, Faults, fake_gateway
+
+SMALL = Options(
+    connections=4,
+    warm_up_s=0.5,
+    seconds=0.3,
+    backlog=200,
+    rates_per_s=(100, 200),
+    step_s=1.0,
+    latency_rate_per_s=100,
+    latency_s=1.0,
+    slow_events=20,
+    slow_delay_ms=30_000,
+    settle_s=0.5,
+    max_run_s=60.0,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    gateway: FakeGateway
+    results: list[ScenarioResult]
+
+    @property
+    def only(self) -> ScenarioResult:
+        (result,) = self.results
+        return result
+
+
+def run(names: Sequence[str], faults: Faults | None = None, options: Options = SMALL) -> Run:
+    async def measured() -> Run:
+        async with fake_gateway(faults) as gateway:
+            api = Api(gateway.base_url, "tm_1", "fhp_1")
+            meter = Meter(pid=None, database_url=None)
+            results, _ = await run_scenarios(api, names, options=options, meter=meter, say=Progress())
+            return Run(gateway, results)
+
+    return asyncio.run(measured())
+
+
+def figure(result: ScenarioResult, name: str) -> float:
+    (value,) = [each.value for each in result.figures if each.name == name]
+    return value
+
+
+def verdict(result: ScenarioResult) -> dict[str, int]:
+    names = ("lost", "late", "repeats", "forks", "refused")
+    return {name: getattr(result, name) for name in names if getattr(result, name)}
+
+
+def test_a_flawless_gateway_is_sound_in_every_default_scenario_and_left_clean() -> None:
+    done = run(scenario_names(["all"]))
+    assert [result.name for result in done.results] == ["ingress", "drain", "pipeline", "latency"]
+    assert [verdict(result) for result in done.results] == [{}, {}, {}, {}]
+    assert figure(done.results[2], "sustained accept to delivered") == 200
+    assert (done.gateway.sources, done.gateway.destinations, done.gateway.connections) == ({}, {}, {})
+    assert len(done.gateway.calls) == 1 + 3 * 3
+
+
+def test_every_fiftieth_delivery_dropped_is_reported_as_lost() -> None:
+    done = run(["latency"], Faults(drop_every=50))
+    # 50 warm-up requests and 100 measured ones; numbers 50, 100 and 150 are dropped.
+    assert verdict(done.only) == {"lost": 3}
+    assert not done.only.is_sound
+
+
+def test_what_the_gateway_still_lists_as_waiting_is_late_and_not_lost() -> None:
+    assert verdict(run(["latency"], Faults(stick_every=50)).only) == {"late": 3}
+
+
+def test_repeats_are_counted_and_do_no_harm() -> None:
+    result = run(["latency"], Faults(repeat_every=10)).only
+    assert verdict(result) == {"repeats": 15}
+    assert result.is_sound
+
+
+def test_a_second_event_for_one_request_is_a_fork() -> None:
+    result = run(["latency"], Faults(fork_every=50)).only
+    assert verdict(result) == {"forks": 3}
+    assert not result.is_sound
+
+
+def test_a_request_answered_but_not_stored_is_lost_at_ingress() -> None:
+    done = run(["ingress"], Faults(forget_every=50))
+    assert done.only.lost == done.gateway.posts // 50 > 0
+
+
+def test_a_revived_destination_gets_everything_once() -> None:
+    done = run(["drain_revived"])
+    assert verdict(done.only) == {}
+    assert (done.only.details["backlog"], done.only.details["tried_before_revival"]) == (200, 200)
+    assert done.only.work_units == 200
+
+
+def test_a_refusal_is_not_a_loss() -> None:
+    assert verdict(run(["drain"], Faults(refuse_every=40)).only) == {"refused": 5}
+
+
+def test_a_stall_of_ingress_shows_in_the_delivered_p99() -> None:
+    """Request 100 is the 50th measured one: half a second at 100/s delays about 50 of 100 requests."""
+    calm = run(["latency"]).only
+    stalled = run(["latency"], Faults(stall_at=100, stall_s=0.5)).only
+    assert figure(calm, "accept to delivered at 100/s, p99") < 300
+    assert figure(stalled, "accept to delivered at 100/s, p99") >= 450
+    assert verdict(stalled) == {}
+
+
+def test_a_slow_neighbour_is_set_up_beside_the_healthy_route() -> None:
+    done = run(["neighbour"])
+    assert verdict(done.only) == {}
+    assert done.only.details["slow_in_flight"] == 20
+    assert done.only.details["slow_waiting_at_end"] == 20
+
+
+def test_scenarios_beyond_the_time_of_the_run_are_left_out() -> None:
+    done = run(["latency"], options=replace(SMALL, max_run_s=0.0))
+    assert (done.results, done.gateway.posts) == ([], 0)
+
+
+def test_routes_are_removed_when_a_scenario_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("the load broke")
+
+    monkeypatch.setattr("bench.scenarios.latency.measure_flow", fail)
+
+    async def broken() -> FakeGateway:
+        async with fake_gateway() as gateway:
+            api = Api(gateway.base_url, "tm_1", "fhp_1")
+            with pytest.raises(RuntimeError, match="the load broke"):
+                await run_scenarios(
+                    api, ["latency"], options=SMALL, meter=Meter(pid=None, database_url=None), say=Progress()
+                )
+            return gateway
+
+    gateway = asyncio.run(broken())
+    assert (gateway.sources, gateway.destinations, gateway.connections) == ({}, {}, {})
+    assert len(gateway.calls) == 3

@@ -1,0 +1,292 @@
+"""Capture: requests that arrive together are committed together, and each caller hears of it after the commit.
+
+One writer thread per process takes whatever waits, COPYs it in one transaction, and tells the callers. While it writes, the
+next group gathers: under load groups grow by themselves, and a lone request waits for nobody. Routing's jobs are written in
+the same commit. Rejected requests beyond their evidence budget are counted here instead of stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import psycopg
+import structlog
+from django.conf import settings
+from psycopg import Connection
+from psycopg.types.json import Jsonb
+
+from events.partitions import ensure_partitions
+from fasthook.lib.ids import time_of
+from fasthook.lib.nudge import nudge
+from fasthook.lib.sql import DataConnection
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class CapturedRequest:
+    """One row of `requests`, before it is written. `headers` are pairs of lower-case name and value."""
+
+    id: str
+    team_id: str
+    source_id: str
+    rejection_cause: str | None
+    verified: bool
+    method: str
+    path: str
+    query: str
+    headers: Sequence[tuple[str, str]]
+    body: bytes | None
+    client_ip: str
+    handshake: bool = False
+    retry_parent_request_id: str | None = None
+    batch_operation_id: str | None = None
+
+    @property
+    def routed(self) -> bool:
+        return self.rejection_cause is None and not self.handshake
+
+    @property
+    def size(self) -> int:
+        return len(self.body or b"")
+
+
+class CaptureOverloaded(Exception):
+    """More bytes wait to be written than this process may hold."""
+
+
+class CaptureFailed(Exception):
+    """The request was not stored: Postgres is away or refused it."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    request: CapturedRequest
+    caller: asyncio.Future[None]
+
+
+class Capture:
+    """The group committer of one web process. `start` it on the loop that calls `store`; `stop` writes what waits."""
+
+    def __init__(self) -> None:
+        self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._waiting_bytes = 0
+        self._discarded: Counter[tuple[str, str, datetime, str]] = Counter()
+        self._discarded_lock = threading.Lock()
+        self._database = DataConnection("capture")
+        self._nudger = _Nudger()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._nudger.start()
+        self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
+        self._thread.start()
+
+    async def stop(self) -> None:
+        if self._thread is not None:
+            self._waiting.put(None)
+            await asyncio.to_thread(self._thread.join)
+            self._nudger.stop()
+
+    async def store(self, request: CapturedRequest) -> None:
+        """Returns once the request is on disk. CaptureOverloaded or CaptureFailed when it is not."""
+        if self._waiting_bytes + request.size > settings.CAPTURE_QUEUE_BYTES and self._waiting_bytes:
+            raise CaptureOverloaded
+        assert self._loop is not None
+        waiting = _Waiting(request, self._loop.create_future())
+        self._waiting_bytes += request.size
+        try:
+            self._waiting.put(waiting)
+            await waiting.caller
+        finally:
+            self._waiting_bytes -= request.size
+
+    def discard(self, *, team_id: str, source_id: str, cause: str, now: datetime) -> None:
+        """Counts a rejected request that is not stored; written about once a second."""
+        with self._discarded_lock:
+            self._discarded[(team_id, source_id, now.replace(second=0, microsecond=0), cause)] += 1
+
+    def _run(self) -> None:
+        running = True
+        while running:
+            group, running = self._next_group()
+            if group:
+                self._write(group)
+            self._write_discarded()
+        self._database.close()
+
+    def _next_group(self) -> tuple[list[_Waiting], bool]:
+        """Waits for the first request (up to a second), then takes what else is there. False: stop after this one."""
+        group: list[_Waiting] = []
+        size = 0
+        try:
+            item = self._waiting.get(timeout=1.0)
+            while True:
+                if item is None:
+                    return group, False
+                group.append(item)
+                size += item.request.size
+                if len(group) >= settings.CAPTURE_GROUP_REQUESTS or size >= settings.CAPTURE_GROUP_BYTES:
+                    return group, True
+                item = self._waiting.get_nowait()
+        except queue.Empty:
+            return group, True
+
+    def _write(self, group: list[_Waiting]) -> None:
+        error = self._try_write([waiting.request for waiting in group])
+        if isinstance(error, psycopg.DataError) and len(group) > 1:
+            # One of them cannot be stored: find out which, and let the others in.
+            for waiting in group:
+                self._tell([waiting], self._try_write([waiting.request]))
+        else:
+            self._tell(group, error)
+        if any(waiting.request.routed for waiting in group):
+            self._nudger.wake()
+
+    def _try_write(self, requests: list[CapturedRequest]) -> Exception | None:
+        try:
+            self._database.run(write_requests, requests)
+        except psycopg.errors.CheckViolation:
+            # No partition for today: beat has been away for a week. Make it and go on.
+            try:
+                ensure_partitions(now=datetime.now(UTC))
+                self._database.run(write_requests, requests)
+            except Exception as error:
+                log.exception("capture.failed", requests=len(requests))
+                return error
+        except psycopg.Error as error:
+            log.error("capture.failed", requests=len(requests), error=str(error))
+            return error
+        except Exception as error:
+            log.exception("capture.failed", requests=len(requests))
+            return error
+        return None
+
+    def _tell(self, group: list[_Waiting], error: Exception | None) -> None:
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(_resolve, group, error)
+
+    def _write_discarded(self) -> None:
+        with self._discarded_lock:
+            if not self._discarded:
+                return
+            counted, self._discarded = self._discarded, Counter()
+        rows = [(*key, count) for key, count in counted.items()]
+        try:
+            self._database.run(_add_discarded, rows)
+        except psycopg.Error as error:
+            log.error("capture.discarded_uncounted", requests=sum(counted.values()), error=str(error))
+
+
+def _resolve(group: list[_Waiting], error: Exception | None) -> None:
+    for waiting in group:
+        if waiting.caller.done():  # the caller gave up waiting
+            continue
+        if error is None:
+            waiting.caller.set_result(None)
+        else:
+            waiting.caller.set_exception(CaptureFailed(str(error)))
+
+
+_REQUEST_COLUMNS = {
+    "id": "text",
+    "team_id": "text",
+    "source_id": "text",
+    "status": "text",
+    "rejection_cause": "text",
+    "verified": "bool",
+    "handshake": "bool",
+    "method": "text",
+    "path": "text",
+    "query": "text",
+    "headers": "jsonb",
+    "body": "bytea",
+    "client_ip": "text",
+    "retry_parent_request_id": "text",
+    "batch_operation_id": "text",
+    "created_at": "timestamptz",
+    "ingested_at": "timestamptz",
+}
+_COPY_REQUESTS = f"COPY requests ({', '.join(_REQUEST_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
+_COPY_JOBS = "COPY route_job (request_id, source_id, body_size, due_at, tries) FROM STDIN (FORMAT BINARY)"
+_ADD_DISCARDED = """
+INSERT INTO discarded_requests (team_id, source_id, minute, rejection_cause, count) VALUES (%s, %s, %s, %s, %s)
+ON CONFLICT (source_id, minute, rejection_cause) DO UPDATE SET count = discarded_requests.count + excluded.count
+"""
+
+
+def write_requests(connection: Connection[Any], requests: Sequence[CapturedRequest]) -> None:
+    """Writes requests and, for those that are to be routed, their jobs, in one transaction."""
+    now = datetime.now(UTC)
+    with connection.transaction(), connection.cursor() as cursor:
+        with cursor.copy(_COPY_REQUESTS) as copy:
+            copy.set_types(list(_REQUEST_COLUMNS.values()))
+            for request in requests:
+                copy.write_row(_row(request, now))
+        jobs = [request for request in requests if request.routed]
+        if jobs:
+            with cursor.copy(_COPY_JOBS) as copy:
+                copy.set_types(["text", "text", "int4", "timestamptz", "int2"])
+                for request in jobs:
+                    copy.write_row((request.id, request.source_id, request.size, now, 0))
+
+
+def _row(request: CapturedRequest, now: datetime) -> tuple[Any, ...]:
+    return (
+        request.id,
+        request.team_id,
+        request.source_id,
+        "accepted" if request.rejection_cause is None else "rejected",
+        request.rejection_cause,
+        request.verified,
+        request.handshake,
+        request.method,
+        request.path,
+        request.query,
+        Jsonb(request.headers, dumps=orjson.dumps),
+        request.body,
+        request.client_ip,
+        request.retry_parent_request_id,
+        request.batch_operation_id,
+        time_of(request.id),
+        now,
+    )
+
+
+def _add_discarded(connection: Connection[Any], rows: Sequence[tuple[Any, ...]]) -> None:
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.executemany(_ADD_DISCARDED, rows)
+
+
+class _Nudger:
+    """Nudges routing from a thread of its own, so that a slow or absent Redis never holds up the writer."""
+
+    def __init__(self) -> None:
+        self._wanted = threading.Event()
+        self._stopping = False
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, name="nudger", daemon=True).start()
+
+    def wake(self) -> None:
+        self._wanted.set()
+
+    def stop(self) -> None:
+        self._stopping = True
+        self._wanted.set()
+
+    def _run(self) -> None:
+        while not self._stopping:
+            self._wanted.wait()
+            self._wanted.clear()
+            nudge("route")

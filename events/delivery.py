@@ -1,0 +1,358 @@
+"""Delivery: claims due jobs, sends many at once on one event loop, and records what came of them in batches.
+
+A drain claims while there is work and room, and keeps listening while deliveries are in flight, so a hanging receiver does
+not keep the worker from the others. The database is spoken to from threads; one records while the loop sends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import psycopg
+import structlog
+from django.conf import settings
+
+from connections.catalog import ConnectionCatalog
+from destinations.catalog import destination_catalog
+from destinations.outbound.address import AddressPolicy
+from destinations.outbound.client import DeliveryClient
+from events import queue
+from events.attempts import Catalogs, Prepared, conclude, fail_unsent, prepare, without_evidence
+from events.lanes import Lane
+from events.queue import AttemptResult, ClaimedJob, ClaimRequest
+from fasthook.lib.nudge import begin, listening, recruit
+from fasthook.lib.sql import DataConnection
+from sources.catalog import SourceCatalog
+from teams.catalog import signing_secrets_catalog
+
+log = structlog.get_logger(__name__)
+Result = TypeVar("Result")
+
+LINGER_S = 1.0
+RENEW_S = 2.0
+STOP_S = 4.0
+MAX_TRIES = 3
+RECORD_BATCH = 250
+# Results that come within this are recorded together, so that a burst is not written one by one.
+GATHER_S = 0.004
+
+
+class Deliverer:
+    """One per delivery process. `drain` may be called again and again; connections to receivers are kept between."""
+
+    def __init__(self) -> None:
+        self._worker = uuid4()
+        self._claims = DataConnection("deliver claim")
+        self._records = DataConnection("deliver record")
+        self._threads = ThreadPoolExecutor(max_workers=3, thread_name_prefix="deliver")
+        self._client = DeliveryClient(AddressPolicy(settings.DELIVERY_ALLOWED_NETWORKS))
+        self._catalogs = Catalogs(
+            SourceCatalog(), destination_catalog(), ConnectionCatalog(), signing_secrets_catalog()
+        )
+        self._lanes: dict[str, Lane] = {}
+        self._sending: dict[asyncio.Task[None], ClaimedJob] = {}
+        self._claimed_at: dict[str, float] = {}
+        self._results: list[AttemptResult] = []
+        self._held_bytes = 0
+        self._scan_after = ""
+        self._wake = asyncio.Event()
+        self._recordable = asyncio.Event()
+        self._delivered = 0
+
+    async def drain(self, stopping: threading.Event) -> int:
+        """Delivers what is due until nothing came for a second, or until `stopping`; the count of attempts."""
+        self._delivered = 0
+        loop = asyncio.get_running_loop()
+        recorder = asyncio.create_task(self._record_results())
+        try:
+            more = True
+            while more and not stopping.is_set():
+                with listening("deliver", lambda: loop.call_soon_threadsafe(self._wake.set)):
+                    await self._work(stopping)
+                # Whoever committed while nobody listened any more has sent a message, or is found here.
+                more = not stopping.is_set() and await self._claim() > 0
+            await self._finish(stopping)
+        finally:
+            recorder.cancel()
+            await self._in_thread(self._release_lanes, [])
+        return self._delivered
+
+    async def close(self) -> None:
+        await self._client.close()
+        self._threads.shutdown(wait=True)
+        self._claims.close()
+        self._records.close()
+
+    # ---- Claiming
+
+    async def _work(self, stopping: threading.Event) -> None:
+        idle_since = time.monotonic()
+        renewed_at = time.monotonic()
+        while not stopping.is_set():
+            self._wake.clear()
+            claimed = await self._claim() if self._room > 0 else 0
+            now = time.monotonic()
+            if claimed or self._load:
+                idle_since = now
+            elif now - idle_since >= LINGER_S:
+                return
+            if now - renewed_at >= RENEW_S:
+                renewed_at = now
+                await self._keep_lanes()
+            if not claimed or not self._wants_more:
+                await self._wait(0.5)
+
+    @property
+    def _load(self) -> int:
+        return len(self._claimed_at) + len(self._results)
+
+    @property
+    def _room(self) -> int:
+        if self._held_bytes >= settings.DELIVER_CLAIM_BYTES * 2:
+            return 0
+        return min(settings.DELIVER_CLAIM, settings.DELIVER_IN_FLIGHT - self._load)
+
+    @property
+    def _wants_more(self) -> bool:
+        return any(lane.runs_low for lane in self._lanes.values())
+
+    async def _wait(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._wake.wait(), seconds)
+        except TimeoutError:
+            return
+
+    async def _claim(self) -> int:
+        """Claims what there is room for and starts it; the count. 0 as well while Postgres is away."""
+        rooms = {lane.destination_id: lane.room for lane in self._lanes.values() if lane.load}
+        request = ClaimRequest(
+            worker=self._worker,
+            limit=self._room,
+            max_bytes=settings.DELIVER_CLAIM_BYTES,
+            room=settings.DELIVER_CLAIM,
+            rooms=rooms,
+            lease_grace_s=settings.DELIVER_LEASE_GRACE_S,
+            scan_after=self._scan_after,
+        )
+        claimed_at = time.monotonic()
+        try:
+            claim = await self._in_thread(self._claim_and_refresh, request)
+        except psycopg.OperationalError as error:
+            log.warning("claim.failed", error=str(error))
+            await asyncio.sleep(0.5)
+            return 0
+        self._scan_after = claim.scanned_to
+        taken: dict[str, int] = {}
+        for job in claim.jobs:
+            taken[job.destination_id] = taken.get(job.destination_id, 0) + 1
+            self._claimed_at[job.event_id] = claimed_at
+            self._held_bytes += job.body_size
+            self._accept(job)
+        for destination_id, count in taken.items():
+            lane = self._lanes[destination_id]
+            lane.hungry = count >= rooms.get(destination_id, lane.max_concurrency)
+        if len(claim.jobs) == settings.DELIVER_CLAIM:
+            recruit("deliver")
+        return len(claim.jobs)
+
+    def _claim_and_refresh(self, request: ClaimRequest) -> queue.Claim:
+        begin("deliver")
+        claim = self._claims.run(queue.claim_due_jobs, request)
+        self._catalogs.refresh(claim.config_version)
+        return claim
+
+    # ---- Sending
+
+    def _accept(self, job: ClaimedJob) -> None:
+        lane = self._lane(job)
+        if job.wait_s > 0:
+            lane.slotted += 1
+            asyncio.get_running_loop().call_later(job.wait_s, self._take_slot, job)
+        else:
+            lane.waiting.append(job)
+            self._start_waiting(lane)
+
+    def _take_slot(self, job: ClaimedJob) -> None:
+        lane = self._lane(job)
+        lane.slotted -= 1
+        lane.waiting.append(job)
+        self._start_waiting(lane)
+
+    def _lane(self, job: ClaimedJob) -> Lane:
+        destination = self._catalogs.destinations.get(job.destination_id)
+        concurrency = destination.max_concurrency if destination else 1
+        lane = self._lanes.get(job.destination_id)
+        if lane is None:
+            lane = self._lanes[job.destination_id] = Lane(job.destination_id, concurrency)
+        lane.max_concurrency = concurrency
+        return lane
+
+    def _start_waiting(self, lane: Lane) -> None:
+        while lane.waiting and lane.has_free_sender:
+            job = lane.waiting.popleft()
+            lane.in_flight += 1
+            task = asyncio.create_task(self._deliver(job, lane))
+            self._sending[task] = job
+            task.add_done_callback(self._forget)
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._sending.pop(task, None)
+
+    async def _deliver(self, job: ClaimedJob, lane: Lane) -> None:
+        try:
+            result = await self._attempt(job, lane)
+            if result is not None:
+                self._results.append(result)
+                self._recordable.set()
+            else:
+                await self._give_back([job])
+        except asyncio.CancelledError:
+            await self._give_back([job])
+        except Exception:
+            log.exception("attempt.failed", event_id=job.event_id)
+            self._results.append(fail_unsent(job, self._catalogs, "INTERNAL_ERROR", "FastHook failed; see its log"))
+            self._recordable.set()
+        finally:
+            lane.in_flight -= 1
+            self._start_waiting(lane)
+            if lane.runs_low or not lane.load:
+                self._wake.set()
+
+    async def _attempt(self, job: ClaimedJob, lane: Lane) -> AttemptResult | None:
+        """None when the lease would not outlast the attempt: then somebody will claim it anew."""
+        if job.tries > MAX_TRIES:
+            message = f"delivering this event ended its worker {MAX_TRIES} times"
+            return fail_unsent(job, self._catalogs, "INTERNAL_ERROR", message)
+        prepared = prepare(job, self._catalogs, now=datetime.now(UTC))
+        if not isinstance(prepared, Prepared):
+            return prepared
+        if time.monotonic() - self._claimed_at[job.event_id] > settings.DELIVER_LEASE_GRACE_S - 5:
+            return None
+        sent = await self._client.send(prepared.request, timeout_s=prepared.timeout_s)
+        lane.observe(sent.latency_ms / 1000)
+        self._delivered += 1
+        return conclude(job, prepared, sent, now=datetime.now(UTC))
+
+    # ---- Recording
+
+    async def _record_results(self) -> None:
+        while True:
+            await self._recordable.wait()
+            if len(self._results) < RECORD_BATCH and self._sending:
+                await asyncio.sleep(GATHER_S)
+            self._recordable.clear()
+            batch = self._results[:RECORD_BATCH]
+            if not batch:
+                continue
+            if await self._record(batch):
+                del self._results[: len(batch)]
+                self._let_go([result.job for result in batch])
+            else:
+                await asyncio.sleep(0.5)
+            if self._results:
+                self._recordable.set()
+
+    async def _record(self, batch: list[AttemptResult]) -> bool:
+        """False while Postgres is away: the batch is kept and tried again."""
+        try:
+            own = await self._in_thread(self._records.run, queue.finish_attempts, batch)
+        except psycopg.OperationalError as error:
+            log.warning("attempts.unrecorded", attempts=len(batch), error=str(error))
+            return False
+        except psycopg.Error as error:
+            if len(batch) == 1:
+                log.error("attempt.unrecordable", event_id=batch[0].job.event_id, error=str(error))
+                await self._in_thread(self._records.run, queue.finish_attempts, [without_evidence(batch[0])])
+                return True
+            # One of them cannot be stored as it is: find out which.
+            return all([await self._record([result]) for result in batch])
+        for result in batch:
+            log_attempt(result, late=result.job.event_id not in own)
+        return True
+
+    def _let_go(self, jobs: list[ClaimedJob]) -> None:
+        for job in jobs:
+            if self._claimed_at.pop(job.event_id, None) is not None:
+                self._held_bytes -= job.body_size
+        self._wake_if_room()
+
+    def _wake_if_room(self) -> None:
+        for destination_id in [name for name, lane in self._lanes.items() if not lane.load and not lane.hungry]:
+            del self._lanes[destination_id]
+        if self._wants_more:
+            self._wake.set()
+
+    async def _give_back(self, jobs: list[ClaimedJob]) -> None:
+        try:
+            await self._in_thread(self._records.run, queue.release_jobs, jobs)
+        except psycopg.Error as error:
+            log.warning("jobs.unreleased", jobs=len(jobs), error=str(error))  # their leases run out
+        self._let_go(jobs)
+
+    # ---- Lanes and the end
+
+    async def _keep_lanes(self) -> None:
+        held = [lane.destination_id for lane in self._lanes.values() if lane.load]
+        try:
+            if held:
+                await self._in_thread(self._claims.run, queue.renew_lanes, self._worker, held)
+            if self._room <= 0:
+                # Full: what this worker cannot serve now, another may.
+                await self._in_thread(self._release_lanes, held)
+        except psycopg.OperationalError as error:
+            log.warning("lanes.unrenewed", error=str(error))
+
+    def _release_lanes(self, kept: list[str]) -> None:
+        try:
+            self._claims.run(queue.release_lanes, self._worker, kept=kept)
+        except psycopg.OperationalError as error:
+            log.warning("lanes.unreleased", error=str(error))  # they run out
+
+    async def _finish(self, stopping: threading.Event) -> None:
+        """Stopping: gives back what has not begun, waits a little for the rest, and records it."""
+        if stopping.is_set():
+            waiting = [job for lane in self._lanes.values() for job in lane.waiting]
+            for lane in self._lanes.values():
+                lane.waiting.clear()
+            if waiting:
+                await self._give_back(waiting)
+            if self._sending:
+                await asyncio.wait(self._sending, timeout=STOP_S)
+            for task in list(self._sending):
+                task.cancel()
+        while self._sending:
+            await asyncio.wait(self._sending)
+        if self._results and await self._record(self._results):
+            jobs = [result.job for result in self._results]
+            self._results.clear()
+            self._let_go(jobs)
+
+    async def _in_thread(self, work: Callable[..., Result], *args: Any) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
+
+
+def log_attempt(result: AttemptResult, *, late: bool) -> None:
+    """One line per attempt with all ids. A receiver's refusal is data, not an error of ours."""
+    job = result.job
+    log.info(
+        "attempt.late" if late else "attempt.finished",
+        team_id=job.team_id,
+        event_id=job.event_id,
+        request_id=job.request_id,
+        connection_id=job.connection_id,
+        destination_id=job.destination_id,
+        attempt_id=result.attempt_id,
+        attempt_number=job.attempt_number,
+        trigger=job.trigger,
+        status=result.status,
+        response_status=result.response_status,
+        error_code=result.error_code,
+        latency_ms=result.latency_ms,
+    )

@@ -1,0 +1,299 @@
+"""Ingress: the ASGI application that takes providers' calls at source URLs.
+
+Decides, in this order: source known, enabled, method, size, authentication; then capture, then the answer. A 2xx is
+sent only after the request is on disk. What each refusal answers and leaves behind: docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+import structlog
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+from events.capture import Capture, CapturedRequest, CaptureFailed, CaptureOverloaded
+from fasthook.lib.errors import envelope
+from fasthook.lib.ids import new_id
+from sources.catalog import SourceCatalog, SourceEntry
+from sources.verification.request import InboundRequest
+from teams.config_version import CURRENT_VERSION_SQL
+
+log = structlog.get_logger(__name__)
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+_REFRESH_S = 0.25
+_STORE_TIMEOUT_S = 20.0
+_JSON = (b"content-type", b"application/json")
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A refusal that leaves evidence."""
+
+    status: int
+    cause: str
+    message: str
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+class _BodyTooLarge(Exception):
+    pass
+
+
+class _Disconnected(Exception):
+    pass
+
+
+class SourceAddress:
+    """Finds the slug in a call's address, by the form of INGRESS_URL_TEMPLATE: in the path, or in the host name."""
+
+    def __init__(self, template: str) -> None:
+        url = urlsplit(template.format(base="http://base", slug="SLUG"))
+        self._host = (
+            re.compile(re.escape(url.hostname or "").replace("slug", r"([a-z0-9]+)"))
+            if ("slug" in (url.hostname or ""))
+            else None
+        )
+        self._prefix = url.path.partition("SLUG")[0]
+
+    def split(self, scope: Scope) -> tuple[str, str] | None:
+        """(slug, the rest of the path as it came) or None when the call is not for a source."""
+        path: str = scope["raw_path"].decode("latin-1")
+        if self._host is not None:
+            host = _header(scope, b"host").rpartition(":")[0] or _header(scope, b"host")
+            match = self._host.fullmatch(host.lower())
+            return (match[1], _rest(path)) if match else None
+        if not path.startswith(self._prefix):
+            return None
+        slug, slash, rest = path[len(self._prefix) :].partition("/")
+        return slug, _rest(slash + rest)
+
+
+class Ingress:
+    """One per web process: its catalog of sources, and its capture."""
+
+    def __init__(self) -> None:
+        self._address = SourceAddress(settings.INGRESS_URL_TEMPLATE)
+        self._catalog = SourceCatalog()
+        self._capture = Capture()
+        self._budget = EvidenceBudget(settings.REJECTED_EVIDENCE_PER_MINUTE)
+        self._refreshing: asyncio.Task[None] | None = None
+        self._ready = asyncio.Event()
+
+    async def start(self) -> None:
+        self._capture.start()
+        self._refreshing = asyncio.create_task(self._keep_refreshed())
+
+    async def stop(self) -> None:
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+        await self._capture.stop()
+
+    def source_of(self, scope: Scope) -> tuple[str, str] | None:
+        return self._address.split(scope)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        address = self._address.split(scope)
+        assert address is not None
+        slug, path = address
+        if not self._ready.is_set():
+            return await _answer_unavailable(send, "FastHook is starting; try again in a moment")
+        source = self._catalog.by_slug.get(slug)
+        if source is None:
+            return await _answer_error(send, 404, "UNKNOWN_SOURCE", "no source has this URL; copy it from the source")
+        if source.fault is not None:
+            return await _answer_unavailable(send, "this source cannot be served; its operator must look at the log")
+        try:
+            await self._take(source, path, scope, receive, send)
+        except _Disconnected:
+            return None
+        except (CaptureFailed, TimeoutError):
+            await _answer_unavailable(send, "storage is not available; nothing was stored, send it again")
+        except CaptureOverloaded:
+            await _answer_unavailable(send, "too much waits to be stored; nothing was stored, send it again")
+
+    async def _take(self, source: SourceEntry, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        request_id = new_id("req")
+        headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]
+        try:
+            body: bytes | None = await _read_body(scope, receive, settings.MAX_BODY_BYTES)
+        except _BodyTooLarge:
+            body = None
+        rejection = self._judge(source, path, scope, headers, body)
+        captured = CapturedRequest(
+            id=request_id,
+            team_id=source.team_id,
+            source_id=source.id,
+            rejection_cause=rejection.cause if rejection else None,
+            verified=rejection is None and source.verifier is not None,
+            method=scope["method"],
+            path=path,
+            query=scope["query_string"].decode("latin-1"),
+            headers=headers,
+            body=body,
+            client_ip=(scope.get("client") or ("", 0))[0],
+        )
+        if rejection is not None:
+            await self._leave_evidence(captured)
+            return await _answer_error(
+                send, rejection.status, rejection.cause, rejection.message, headers=rejection.headers
+            )
+        await asyncio.wait_for(self._capture.store(captured), _STORE_TIMEOUT_S)
+        await _answer_accepted(send, source, request_id)
+
+    def _judge(
+        self, source: SourceEntry, path: str, scope: Scope, headers: list[tuple[str, str]], body: bytes | None
+    ) -> Rejection | None:
+        method: str = scope["method"]
+        if not source.enabled:
+            return Rejection(410, "SOURCE_DISABLED", "this source is disabled")
+        if method not in source.methods:
+            allowed = ", ".join(sorted(source.methods))
+            return Rejection(
+                405,
+                "SOURCE_METHOD_NOT_ALLOWED",
+                f"this source takes {allowed}, not {method}",
+                ((b"allow", allowed.encode()),),
+            )
+        if body is None:
+            limit = settings.MAX_BODY_BYTES
+            return Rejection(413, "PAYLOAD_TOO_LARGE", f"the body is larger than this installation's {limit} bytes")
+        if source.verifier is not None:
+            verdict = source.verifier.verify(_inbound(scope, path, headers, body), now=time.time())
+            if not verdict.ok:
+                return Rejection(401, "SOURCE_AUTH_FAILED", f"authentication failed: {verdict.reason}")
+        return None
+
+    async def _leave_evidence(self, captured: CapturedRequest) -> None:
+        """A rejection is answered as such whether or not its evidence could be kept."""
+        now = datetime.now(UTC)
+        cause = captured.rejection_cause or ""
+        if not self._budget.allows(captured.source_id, now=time.monotonic()):
+            self._capture.discard(team_id=captured.team_id, source_id=captured.source_id, cause=cause, now=now)
+            return
+        try:
+            await asyncio.wait_for(self._capture.store(captured), _STORE_TIMEOUT_S)
+        except (CaptureFailed, CaptureOverloaded, TimeoutError):
+            self._capture.discard(team_id=captured.team_id, source_id=captured.source_id, cause=cause, now=now)
+
+    async def _keep_refreshed(self) -> None:
+        while True:
+            try:
+                await sync_to_async(_refresh, thread_sensitive=False)(self._catalog)
+                self._ready.set()
+            except DatabaseError as error:
+                log.warning("catalog.stale", error=str(error))
+            except Exception:
+                log.exception("catalog.stale")
+            await asyncio.sleep(_REFRESH_S)
+
+
+class EvidenceBudget:
+    """How much evidence of rejected requests a source may still leave in this minute, in this process."""
+
+    def __init__(self, per_minute: int) -> None:
+        self._per_minute = per_minute
+        self._minute = -1
+        self._used: dict[str, int] = {}
+
+    def allows(self, source_id: str, *, now: float) -> bool:
+        """`now` in seconds of any steady clock."""
+        minute = int(now // 60)
+        if minute != self._minute:
+            self._minute, self._used = minute, {}
+        used = self._used.get(source_id, 0)
+        self._used[source_id] = used + 1
+        return used < self._per_minute
+
+
+def _refresh(catalog: SourceCatalog) -> None:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(CURRENT_VERSION_SQL)
+            (version,) = cursor.fetchone()
+        catalog.refresh(version)
+    finally:
+        connection.close()
+
+
+async def _read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
+    """The whole body. _BodyTooLarge as soon as it is known to be; what still comes is the server's to drop."""
+    announced = _header(scope, b"content-length")
+    if announced.isdigit() and int(announced) > limit:
+        raise _BodyTooLarge
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Disconnected
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > limit:
+            raise _BodyTooLarge
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _inbound(scope: Scope, path: str, headers: list[tuple[str, str]], body: bytes) -> InboundRequest:
+    query = scope["query_string"].decode("latin-1")
+    host = _header(scope, b"host")
+    full_path = scope["raw_path"].decode("latin-1")
+    return InboundRequest(
+        method=scope["method"],
+        path=path,
+        query=query,
+        headers=dict(headers),
+        body=body,
+        url=f"{scope['scheme']}://{host}{full_path}{'?' + query if query else ''}",
+    )
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    for key, value in scope["headers"]:
+        if key == name:
+            return str(value.decode("latin-1"))
+    return ""
+
+
+def _rest(path: str) -> str:
+    return "" if path == "/" else path
+
+
+async def _answer_accepted(send: Send, source: SourceEntry, request_id: str) -> None:
+    if source.response is not None:
+        response = source.response
+        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+        return await _answer(send, response.status, headers, response.body)
+    body = b'{"ok":true,"queued":true,"transport":"queue","request_id":"%b"}' % request_id.encode()
+    return await _answer(send, 200, [_JSON], body)
+
+
+async def _answer_unavailable(send: Send, message: str) -> None:
+    await _answer_error(send, 503, "UNAVAILABLE", message, headers=((b"retry-after", b"5"),))
+
+
+async def _answer_error(
+    send: Send, status: int, code: str, message: str, *, headers: tuple[tuple[bytes, bytes], ...] = ()
+) -> None:
+    await _answer(send, status, [_JSON, *headers], orjson.dumps(envelope(message=message, code=code)))
+
+
+async def _answer(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await send({"type": "http.response.body", "body": body})

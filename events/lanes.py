@@ -1,0 +1,58 @@
+"""Lanes: one destination's claimed jobs in one delivery worker, and how many more it has room for. Pure.
+
+A lane sends at most `max_concurrency` at once. It claims ahead as far as it can send soon: a fast receiver's lane holds
+several rounds, so that claims stay large; a slow one's holds what it can start at once, so that no lease runs out waiting.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from events.queue import ClaimedJob
+
+_AHEAD_S = 0.5
+_MAX_ROUNDS = 4
+_SMOOTHING = 0.1
+
+
+@dataclass(slots=True)
+class Lane:
+    destination_id: str
+    max_concurrency: int
+    waiting: deque[ClaimedJob] = field(default_factory=deque)
+    in_flight: int = 0
+    # Claimed for a slot of the destination's rate that is still to come.
+    slotted: int = 0
+    # The last claim filled the room it had: there may be more.
+    hungry: bool = False
+    latency_s: float | None = None
+
+    @property
+    def load(self) -> int:
+        return len(self.waiting) + self.in_flight + self.slotted
+
+    @property
+    def room(self) -> int:
+        """How many more jobs to claim."""
+        return max(0, self._capacity - self.load)
+
+    @property
+    def has_free_sender(self) -> bool:
+        return self.in_flight < self.max_concurrency
+
+    @property
+    def runs_low(self) -> bool:
+        """Worth a claim of its own now; other lanes are refilled along with it."""
+        return self.hungry and self.load <= self._capacity // 2
+
+    def observe(self, latency_s: float) -> None:
+        before = latency_s if self.latency_s is None else self.latency_s
+        self.latency_s = before + _SMOOTHING * (latency_s - before)
+
+    @property
+    def _capacity(self) -> int:
+        if self.latency_s is None:
+            return self.max_concurrency
+        rounds = min(_MAX_ROUNDS, _AHEAD_S / max(self.latency_s, 0.001))
+        return max(self.max_concurrency, int(self.max_concurrency * rounds))

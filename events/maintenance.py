@@ -1,0 +1,59 @@
+"""Housekeeping: waking stages that have something due, partitions ahead and behind, windows and counters that are over."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.db import connection
+
+from events.partitions import drop_expired_partitions, ensure_partitions
+from fasthook.lib.nudge import nudge
+from teams.models import SessionToken
+
+log = structlog.get_logger(__name__)
+
+# delivery_job has no index by due_at alone: a worker finds what is due lane by lane, so it is asked whenever there are any.
+_DUE = """
+SELECT
+    EXISTS (SELECT 1 FROM route_job WHERE due_at <= now()),
+    EXISTS (SELECT 1 FROM delivery_job),
+    EXISTS (SELECT 1 FROM connections_connection WHERE settle_requested_at IS NOT NULL)
+        OR EXISTS (SELECT 1 FROM destinations_destination WHERE settle_requested_at IS NOT NULL)
+"""
+_PAGE = 5000
+
+
+def nudge_due_stages() -> None:
+    """Beat's tick: delays, retries, lost messages and dead leases are found here."""
+    with connection.cursor() as cursor:
+        cursor.execute(_DUE)
+        due = cursor.fetchone()
+    for stage, is_due in zip(("route", "deliver", "settle"), due, strict=True):
+        if is_due:
+            nudge(stage)
+
+
+def keep_house(*, now: datetime) -> None:
+    made = ensure_partitions(now=now)
+    dropped = drop_expired_partitions(now=now, retention_days=settings.RETENTION_DAYS)
+    windows = _delete_in_pages("deduplication_key", "expires_at < now()")
+    counters = _delete_in_pages("discarded_requests", "minute < %s", now - timedelta(days=settings.RETENTION_DAYS))
+    SessionToken.objects.filter(expires_at__lt=now).delete()
+    log.info("house.kept", partitions_made=made, partitions_dropped=dropped, windows=windows, counters=counters)
+
+
+def _delete_in_pages(table: str, condition: str, *params: object) -> int:
+    deleted = 0
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"DELETE FROM {table} WHERE ctid = ANY(ARRAY("
+                f"SELECT ctid FROM {table} WHERE {condition} LIMIT {_PAGE} FOR UPDATE SKIP LOCKED))",
+                params,
+            )
+            page = cursor.rowcount
+        deleted += page
+        if page < _PAGE:
+            return deleted

@@ -1,0 +1,172 @@
+"""The delivery queue: claiming due jobs with a lease, fairly per destination, and recording what came of them.
+
+Everything here is one statement for many jobs (sql/queue.sql). A claim's token guards its end: whoever lost the lease
+writes nothing. Lanes (one owner per destination at a time) are what makes limits per destination hold across workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import orjson
+from psycopg import Connection
+from psycopg.types.json import Jsonb
+
+from events.states import Rank, Trigger
+from fasthook.lib.sql import load_statements
+
+SQL = load_statements(Path(__file__).parent / "sql" / "queue.sql")
+
+LANE_LEASE_S = 6.0
+LANES_PER_CLAIM = 512
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedJob:
+    """A leased delivery with its request. `wait_s` is the time until its slot, where the destination has a rate."""
+
+    lease_token: UUID
+    event_id: str
+    team_id: str
+    request_id: str
+    source_id: str
+    connection_id: str
+    destination_id: str
+    attempt_number: int
+    retry_number: int
+    trigger: Trigger
+    tries: int
+    body_size: int
+    wait_s: float
+    method: str | None
+    path: str | None
+    query: str | None
+    headers: Sequence[Sequence[str]] | None
+    body: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptResult:
+    """What one attempt came to; `next_attempt_at` is set when the retry rule plans another."""
+
+    job: ClaimedJob
+    attempt_id: str
+    status: str
+    response_status: int | None
+    error_code: str | None
+    error_message: str | None
+    requested_url: str
+    http_method: str
+    request_headers: Mapping[str, str]
+    response_headers: Mapping[str, str] | None
+    body: str | None
+    latency_ms: int
+    started_at: datetime
+    next_attempt_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Jobs, the version of the configuration they belong to, and where the next claim's scan goes on.
+
+    `scanned_to` is "" when this claim saw every destination that has jobs.
+    """
+
+    jobs: list[ClaimedJob]
+    config_version: int
+    scanned_to: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRequest:
+    """What a worker has room for: in all, in bytes, and per destination (`rooms` where it is busy already)."""
+
+    worker: UUID
+    limit: int
+    max_bytes: int
+    room: int
+    rooms: Mapping[str, int]
+    lease_grace_s: float
+    scan_after: str = ""
+
+
+def claim_due_jobs(connection: Connection[Any], request: ClaimRequest) -> Claim:
+    token = uuid4()
+    with connection.cursor(binary=True) as cursor:
+        cursor.execute(
+            SQL["claim_delivery_jobs"],
+            {
+                "after": request.scan_after,
+                "lanes": LANES_PER_CLAIM,
+                "worker": request.worker,
+                "token": token,
+                "limit": request.limit,
+                "bytes": request.max_bytes,
+                "room": request.room,
+                "busy": list(request.rooms),
+                "rooms": list(request.rooms.values()),
+                "lane_lease_s": LANE_LEASE_S,
+                "lease_grace_s": request.lease_grace_s,
+            },
+        )
+        rows = cursor.fetchall()
+    config_version, scanned_to = rows[0][:2]
+    jobs = [_claimed(token, row[2:]) for row in rows if row[2] is not None]
+    return Claim(jobs, config_version, scanned_to or "")
+
+
+def finish_attempts(connection: Connection[Any], results: Sequence[AttemptResult]) -> set[str]:
+    """Records the results whose leases are still held and returns their event ids."""
+    rows = connection.execute(
+        SQL["finish_attempts"],
+        {
+            "event_id": [result.job.event_id for result in results],
+            "lease_token": [result.job.lease_token for result in results],
+            "attempt_id": [result.attempt_id for result in results],
+            "status": [result.status for result in results],
+            "response_status": [result.response_status for result in results],
+            "error_code": [result.error_code for result in results],
+            "error_message": [result.error_message for result in results],
+            "requested_url": [result.requested_url for result in results],
+            "http_method": [result.http_method for result in results],
+            "request_headers": [_json(result.request_headers) for result in results],
+            "response_headers": [_json(result.response_headers) for result in results],
+            "body": [result.body for result in results],
+            "latency": [result.latency_ms for result in results],
+            "started_at": [result.started_at for result in results],
+            "next_attempt_at": [result.next_attempt_at for result in results],
+            "retry_rank": int(Rank.RETRY),
+        },
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
+def release_jobs(connection: Connection[Any], jobs: Sequence[ClaimedJob]) -> None:
+    connection.execute(
+        SQL["release_jobs"],
+        {"event_id": [job.event_id for job in jobs], "lease_token": [job.lease_token for job in jobs]},
+    )
+
+
+def renew_lanes(connection: Connection[Any], worker: UUID, destination_ids: Collection[str]) -> None:
+    connection.execute(
+        SQL["renew_lanes"],
+        {"worker": worker, "destination_ids": list(destination_ids), "lane_lease_s": LANE_LEASE_S},
+    )
+
+
+def release_lanes(connection: Connection[Any], worker: UUID, *, kept: Collection[str] = ()) -> None:
+    connection.execute(SQL["release_lanes"], {"worker": worker, "kept": list(kept)})
+
+
+def _claimed(token: UUID, row: Sequence[Any]) -> ClaimedJob:
+    return ClaimedJob(token, *row[:8], Trigger(row[8]), row[9], row[10], float(row[11] or 0), *row[12:])
+
+
+def _json(value: object) -> Jsonb | None:
+    return None if value is None else Jsonb(value, dumps=orjson.dumps)

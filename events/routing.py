@@ -1,0 +1,277 @@
+"""Routing: claims accepted requests in batches and writes their branches, exactly once.
+
+One transaction per batch writes events, ignored branches, deduplication windows and delivery jobs, and deletes the route
+jobs. It holds the configuration gate (teams/config_version.py), so what it writes is what the configuration says at
+its commit: no event slips past a pause, none is left on hold after an unpause.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import orjson
+import structlog
+from django.conf import settings
+from psycopg import Connection, Cursor
+from psycopg.types.json import Jsonb
+
+from connections.catalog import ConnectionCatalog
+from connections.rules.payload import RuleInput, parse_body, parse_query
+from destinations.catalog import destination_catalog
+from events.branching import Branch, RoutableRequest, Window, decide_branches, looks_at_payload, settle_windows
+from events.states import Rank, Trigger
+from fasthook.lib.headers import merge_headers
+from fasthook.lib.ids import time_of
+from fasthook.lib.nudge import begin, listening, nudge, recruit
+from fasthook.lib.sql import DataConnection, load_statements
+from teams.config_version import CONFIG_GATE, CURRENT_VERSION_SQL
+
+log = structlog.get_logger(__name__)
+
+SQL = load_statements(Path(__file__).parent / "sql" / "routing.sql")
+BATCH_BYTES = 32 * 1024 * 1024
+LINGER_S = 1.0
+
+
+class Router:
+    """One per routing process: its connection, and the configuration that it has compiled."""
+
+    def __init__(self) -> None:
+        self._database = DataConnection("route")
+        self._connections = ConnectionCatalog()
+        self._destinations = destination_catalog()
+
+    def drain(self, *, seconds: float, stopping: threading.Event) -> int:
+        """Routes what there is and what comes, until nothing came for a second or the time is over; the count."""
+        routed = 0
+        over_at = time.monotonic() + seconds
+        heard = threading.Event()
+        with listening("route", heard.set):
+            while not stopping.is_set() and time.monotonic() < over_at:
+                heard.clear()
+                begin("route")
+                claimed = self.route_batch()
+                routed += claimed
+                if claimed == settings.ROUTE_BATCH:
+                    recruit("route")
+                if not claimed and not heard.wait(LINGER_S):
+                    break
+        # Whoever committed while nobody listened any more has sent a message, or is found here.
+        routed += self.route_batch()
+        return routed
+
+    def route_batch(self) -> int:
+        """Routes one batch and returns how many requests were claimed for it."""
+        token = uuid4()
+        requests = self._database.run(_claim, token)
+        if not requests:
+            return 0
+        requests = self._with_payloads(requests)
+        branches = self._database.run(self._write, requests, token)
+        log.debug("batch.routed", requests=len(requests), branches=branches)
+        nudge("deliver")
+        return len(requests)
+
+    def close(self) -> None:
+        self._database.close()
+
+    def _with_payloads(self, requests: list[RoutableRequest]) -> list[RoutableRequest]:
+        wanted = [request.id for request in requests if self._needs_payload(request)]
+        if not wanted:
+            return requests
+        payloads = self._database.run(_read_payloads, wanted)
+        return [replace(request, payload=payloads.get(request.id)) for request in requests]
+
+    def _needs_payload(self, request: RoutableRequest) -> bool:
+        return request.payload is None and any(map(looks_at_payload, self._connections.live(request.source_id)))
+
+    def _write(self, connection: Connection[Any], requests: list[RoutableRequest], token: UUID) -> int:
+        with connection.transaction(), connection.cursor() as cursor:
+            cursor.execute(SQL["take_gate"], {"gate": CONFIG_GATE})
+            if self._refresh(cursor):
+                # A rule may look at payloads now where none did when the batch was claimed.
+                missing = [request.id for request in requests if self._needs_payload(request)]
+                payloads = _read_payloads(connection, missing) if missing else {}
+                requests = [replace(request, payload=payloads.get(request.id, request.payload)) for request in requests]
+            cursor.execute(SQL["finish_route_jobs"], {"ids": [request.id for request in requests], "token": token})
+            own = {row[0] for row in cursor.fetchall()}
+            branches = self._decide(request for request in requests if request.id in own)
+            branches = _settle_windows(cursor, branches)
+            _write_branches(cursor, branches)
+            return len(branches)
+
+    def _refresh(self, cursor: Cursor[Any]) -> bool:
+        row = cursor.execute(CURRENT_VERSION_SQL).fetchone()
+        assert row is not None
+        refreshed = self._connections.refresh(row[0])
+        return self._destinations.refresh(row[0]) or refreshed
+
+    def _decide(self, requests: Iterable[RoutableRequest]) -> list[Branch]:
+        branches: list[Branch] = []
+        for request in requests:
+            connections = self._connections.live(request.source_id)
+            disabled = frozenset(
+                entry.destination_id for entry in connections if not self._is_enabled(entry.destination_id)
+            )
+            branches += decide_branches(request, connections, disabled_destinations=disabled)
+        return branches
+
+    def _is_enabled(self, destination_id: str) -> bool:
+        destination = self._destinations.get(destination_id)
+        return destination is not None and destination.enabled
+
+
+def _claim(connection: Connection[Any], token: UUID) -> list[RoutableRequest]:
+    rows = connection.execute(
+        SQL["claim_route_jobs"],
+        {
+            "limit": settings.ROUTE_BATCH,
+            "bytes": BATCH_BYTES,
+            "lease_s": settings.ROUTE_LEASE_S,
+            "token": token,
+        },
+    ).fetchall()
+    return [
+        RoutableRequest(request_id, source_id, time_of(request_id), body_size, tries)
+        for request_id, source_id, body_size, tries in sorted(rows)
+    ]
+
+
+def _read_payloads(connection: Connection[Any], request_ids: Sequence[str]) -> dict[str, RuleInput]:
+    with connection.cursor(binary=True) as cursor:
+        cursor.execute(SQL["read_payloads"], {"ids": list(request_ids)})
+        return {
+            request_id: RuleInput(
+                method=method,
+                path=path or "/",
+                query=parse_query(query),
+                headers=merge_headers(headers),
+                body=parse_body(body),
+            )
+            for request_id, method, path, query, headers, body in cursor
+        }
+
+
+def _settle_windows(cursor: Cursor[Any], branches: list[Branch]) -> list[Branch]:
+    names = sorted({(branch.connection.id, branch.dedup_key) for branch in branches if branch.dedup_key is not None})
+    if not names:
+        return branches
+    wanted = {"connection_ids": [name[0] for name in names], "keys": [name[1] for name in names]}
+    cursor.execute(SQL["seed_deduplication_keys"], wanted)
+    cursor.execute(SQL["lock_deduplication_keys"], wanted)
+    stored = {
+        (connection_id, bytes(key)): Window(request_id, expires_at)
+        for connection_id, key, request_id, expires_at in cursor
+        if request_id
+    }
+    branches, opened = settle_windows(branches, stored)
+    if opened:
+        cursor.execute(
+            SQL["save_deduplication_keys"],
+            {
+                "connection_ids": [connection_id for connection_id, _ in opened],
+                "keys": [key for _, key in opened],
+                "request_ids": [window.request_id for window in opened.values()],
+                "expiries": [window.expires_at for window in opened.values()],
+            },
+        )
+    return branches
+
+
+_EVENT_COLUMNS = {
+    "id": "text",
+    "team_id": "text",
+    "request_id": "text",
+    "source_id": "text",
+    "connection_id": "text",
+    "destination_id": "text",
+    "status": "text",
+    "attempts": "int4",
+    "failure_message": "text",
+    "ignored_cause": "text",
+    "ignored_meta": "jsonb",
+    "next_attempt_at": "timestamptz",
+    "created_at": "timestamptz",
+    "updated_at": "timestamptz",
+}
+_JOB_COLUMNS = {
+    "event_id": "text",
+    "team_id": "text",
+    "request_id": "text",
+    "source_id": "text",
+    "connection_id": "text",
+    "destination_id": "text",
+    "rank": "int2",
+    "due_at": "timestamptz",
+    "attempt_number": "int4",
+    "retry_number": "int4",
+    "trigger": "text",
+    "body_size": "int4",
+    "tries": "int2",
+}
+
+
+def _copy(table: str, columns: dict[str, str]) -> str:
+    return f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)"
+
+
+def _write_branches(cursor: Cursor[Any], branches: list[Branch]) -> None:
+    if not branches:
+        return
+    now = datetime.now(UTC)
+    with cursor.copy(_copy("events", _EVENT_COLUMNS)) as copy:
+        copy.set_types(list(_EVENT_COLUMNS.values()))
+        for branch in branches:
+            copy.write_row(_event_row(branch, now))
+    waiting = [branch for branch in branches if branch.due_at is not None]
+    if waiting:
+        with cursor.copy(_copy("delivery_job", _JOB_COLUMNS)) as copy:
+            copy.set_types(list(_JOB_COLUMNS.values()))
+            for branch in waiting:
+                copy.write_row(_job_row(branch))
+
+
+def _event_row(branch: Branch, now: datetime) -> tuple[Any, ...]:
+    connection = branch.connection
+    return (
+        branch.event_id,
+        connection.team_id,
+        branch.request.id,
+        connection.source_id,
+        connection.id,
+        connection.destination_id,
+        branch.status,
+        0,
+        branch.failure_message,
+        branch.ignored_cause,
+        Jsonb(branch.ignored_meta, dumps=orjson.dumps) if branch.ignored_meta else None,
+        branch.due_at if branch.due_at and branch.due_at > now else None,
+        now,
+        now,
+    )
+
+
+def _job_row(branch: Branch) -> tuple[Any, ...]:
+    connection = branch.connection
+    return (
+        branch.event_id,
+        connection.team_id,
+        branch.request.id,
+        connection.source_id,
+        connection.id,
+        connection.destination_id,
+        int(Rank.FIRST),
+        branch.due_at,
+        1,
+        0,
+        Trigger.INITIAL,
+        branch.request.body_size,
+        0,
+    )

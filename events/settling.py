@@ -1,0 +1,108 @@
+"""Settling: bringing waiting work in line with a connection or destination that was paused, unpaused, disabled or deleted.
+
+The change itself only marks its row (`settle_requested_at`) and nudges. Settling moves the work in pages, looking at the row
+anew under the configuration gate for each, and clears the mark when nothing is left to move: also what was in flight
+when the change came. A crash or a second worker does no harm.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import structlog
+from django.db import connection, transaction
+
+from connections.models import Connection
+from destinations.models import Destination
+from events.states import IgnoredCause, Move, Rank, leaving
+from fasthook.lib.nudge import nudge
+from fasthook.lib.sql import load_statements
+from teams.config_version import CONFIG_GATE
+
+log = structlog.get_logger(__name__)
+
+SQL = load_statements(Path(__file__).parent / "sql" / "settling.sql")
+PAGE = 1000
+
+
+def settle_all(*, seconds: float) -> int:
+    """Settles what asks for it, for at most about `seconds`; returns how many events were moved."""
+    over_at = time.monotonic() + seconds
+    moved = 0
+    for model, settle_page in ((Connection, _settle_connection), (Destination, _settle_destination)):
+        for identifier in model.objects.filter(settle_requested_at__isnull=False).values_list("id", flat=True):
+            moved += _settle(identifier, settle_page, over_at)
+    if moved:
+        nudge("deliver")
+    return moved
+
+
+def _settle(identifier: str, settle_page: Callable[[str], int], over_at: float) -> int:
+    moved = 0
+    while time.monotonic() < over_at:
+        page = settle_page(identifier)
+        moved += page
+        if page == 0:
+            break
+        nudge("deliver")
+    if moved:
+        log.info("work.settled", id=identifier, events=moved)
+    return moved
+
+
+def _settle_connection(connection_id: str) -> int:
+    """One page; 0 when there is nothing to move now. Clears the mark when there never will be."""
+    with transaction.atomic():
+        _take_gate()
+        row = Connection.objects.filter(id=connection_id, settle_requested_at__isnull=False).first()
+        if row is None:
+            return 0
+        if row.deleted_at or row.disabled_at:
+            cause = IgnoredCause.CONNECTION_DELETED if row.deleted_at else IgnoredCause.CONNECTION_DISABLED
+            moved = _cancel(row.id, "connection_id", cause, held_of=[row.id])
+        elif row.paused_at:
+            moved = _count("hold_waiting", id=row.id, limit=PAGE, leaving=leaving(Move.HOLD))
+        else:
+            moved = _count("release_held", id=row.id, limit=PAGE, rank=int(Rank.FIRST))
+            if not moved:
+                Connection.objects.filter(id=row.id).update(settle_requested_at=None)
+            return moved
+        if not moved and not _count("count_jobs", by="connection_id", id=row.id):
+            Connection.objects.filter(id=row.id).update(settle_requested_at=None)
+        return moved
+
+
+def _settle_destination(destination_id: str) -> int:
+    with transaction.atomic():
+        _take_gate()
+        row = Destination.objects.filter(id=destination_id, settle_requested_at__isnull=False).first()
+        if row is None:
+            return 0
+        moved = 0
+        if row.deleted_at or row.disabled_at:
+            cause = IgnoredCause.DESTINATION_DELETED if row.deleted_at else IgnoredCause.DESTINATION_DISABLED
+            connection_ids = list(Connection.objects.filter(destination_id=row.id).values_list("id", flat=True))
+            moved = _cancel(row.id, "destination_id", cause, held_of=connection_ids)
+            if moved or _count("count_jobs", by="destination_id", id=row.id):
+                return moved
+        Destination.objects.filter(id=row.id).update(settle_requested_at=None)
+        return moved
+
+
+def _cancel(identifier: str, by: str, cause: IgnoredCause, *, held_of: list[str]) -> int:
+    moved = _count("cancel_waiting", by=by, id=identifier, limit=PAGE, cause=cause.value, leaving=leaving(Move.CANCEL))
+    return moved + _count("cancel_held", connection_ids=held_of, limit=PAGE, cause=cause.value)
+
+
+def _take_gate() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [CONFIG_GATE])
+
+
+def _count(name: str, *, by: str = "", **params: Any) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(SQL[name].replace("{by}", by), params)
+        return int(cursor.fetchone()[0])

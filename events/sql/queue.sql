@@ -1,0 +1,188 @@
+-- The statements of events/queue.py. Placeholders are psycopg's; `load_statements` finds them by name.
+
+-- :name claim_delivery_jobs
+-- Takes what is due for many destinations at once, each within its own room, in one statement:
+--   scan       the destinations that have jobs, by skipping along the lane index (its cost is their number, not the jobs')
+--   lane       those this worker may serve: enabled, owned by nobody else, with room and (rate-limited) a slot soon
+--   due        per lane, what is due in order of rank; `turn` counts within the lane
+--   chosen     turn by turn across lanes, so that the first of each comes before the second of any; bounded in bytes
+--   owned      the lanes taken or kept, with their slots given out; the loser of a race gets no row and so no jobs
+-- A lane has one owner at a time, so max_concurrency and the rate hold however many workers there are.
+WITH RECURSIVE scan (destination_id, number) AS (
+    (SELECT destination_id, 1 FROM delivery_job WHERE destination_id > %(after)s ORDER BY destination_id LIMIT 1)
+    UNION ALL
+    SELECT following.destination_id, scan.number + 1
+    FROM scan CROSS JOIN LATERAL (
+        SELECT job.destination_id FROM delivery_job AS job
+        WHERE job.destination_id > scan.destination_id ORDER BY job.destination_id LIMIT 1
+    ) AS following
+    WHERE scan.number < %(lanes)s
+), candidate AS MATERIALIZED (
+    SELECT
+        scan.destination_id,
+        destination.timeout_s,
+        coalesce(busy.room, least(%(room)s, destination.max_concurrency)) AS room,
+        owner.owner IS NOT DISTINCT FROM %(worker)s AND owner.owned_until > now() + interval '3 seconds' AS kept,
+        CASE destination.rate_limit_period WHEN 'second' THEN 1.0 WHEN 'minute' THEN 60.0 ELSE 3600.0 END
+            / destination.rate_limit AS slot_s,
+        owner.last_slot_at
+    FROM scan
+    JOIN destinations_destination AS destination ON destination.id = scan.destination_id
+    LEFT JOIN delivery_lane AS owner ON owner.destination_id = scan.destination_id
+    LEFT JOIN unnest(%(busy)s::text[], %(rooms)s::int[]) AS busy (destination_id, room)
+        ON busy.destination_id = scan.destination_id
+    WHERE destination.disabled_at IS NULL AND destination.deleted_at IS NULL
+        AND (owner.owner IS NULL OR owner.owner = %(worker)s OR owner.owned_until < now())
+), lane AS MATERIALIZED (
+    SELECT destination_id, timeout_s, kept, slot_s, first_slot_at,
+        CASE
+            WHEN slot_s IS NULL THEN room
+            -- Slots up to a second ahead are given out now; the worker waits for each. What is further off stays here.
+            ELSE least(room, 1 + floor(extract(epoch FROM now() + interval '1 second' - first_slot_at) / slot_s))::int
+        END AS room
+    FROM (
+        SELECT *, greatest(now(), last_slot_at + make_interval(secs => slot_s)) AS first_slot_at FROM candidate
+    ) AS slotted
+    WHERE room > 0 AND (slot_s IS NULL OR first_slot_at <= now() + interval '1 second')
+), due AS (
+    SELECT
+        lane.destination_id, job.event_id, job.due_at, job.body_size,
+        row_number() OVER (PARTITION BY lane.destination_id ORDER BY job.rank, job.due_at, job.event_id) AS turn
+    FROM lane CROSS JOIN LATERAL (
+        SELECT ranked.* FROM (VALUES (0::smallint), (1::smallint), (2::smallint), (3::smallint)) AS ranks (rank)
+        CROSS JOIN LATERAL (
+            SELECT waiting.event_id, waiting.rank, waiting.due_at, waiting.body_size
+            FROM delivery_job AS waiting
+            JOIN connections_connection AS connection ON connection.id = waiting.connection_id
+                AND connection.paused_at IS NULL AND connection.disabled_at IS NULL AND connection.deleted_at IS NULL
+            WHERE waiting.destination_id = lane.destination_id AND waiting.rank = ranks.rank
+                AND waiting.due_at <= now()
+            ORDER BY waiting.due_at
+            LIMIT lane.room
+        ) AS ranked
+        ORDER BY ranked.rank, ranked.due_at
+        LIMIT lane.room
+    ) AS job
+), chosen AS MATERIALIZED (
+    SELECT event_id, destination_id, turn
+    FROM (
+        SELECT *, sum(body_size) OVER (ORDER BY turn, due_at, event_id) - body_size AS bytes_before
+        FROM (SELECT * FROM due ORDER BY turn, due_at, event_id LIMIT %(limit)s) AS bounded
+    ) AS summed
+    WHERE bytes_before < %(bytes)s
+), taken AS (
+    SELECT lane.destination_id, lane.kept, lane.slot_s, lane.first_slot_at, lane.timeout_s, count(*) AS jobs
+    FROM chosen JOIN lane USING (destination_id)
+    GROUP BY lane.destination_id, lane.kept, lane.slot_s, lane.first_slot_at, lane.timeout_s
+), acquired AS (
+    INSERT INTO delivery_lane (destination_id, owner, owned_until, last_slot_at)
+    SELECT
+        destination_id, %(worker)s, now() + make_interval(secs => %(lane_lease_s)s),
+        coalesce(first_slot_at + make_interval(secs => slot_s * (jobs - 1)), '-infinity')
+    FROM taken
+    WHERE NOT kept OR slot_s IS NOT NULL
+    ORDER BY destination_id
+    ON CONFLICT (destination_id) DO UPDATE
+    SET owner = excluded.owner, owned_until = excluded.owned_until, last_slot_at = excluded.last_slot_at
+    WHERE delivery_lane.owner IS NULL OR delivery_lane.owner = excluded.owner OR delivery_lane.owned_until < now()
+    RETURNING destination_id
+), owned AS (
+    SELECT destination_id FROM acquired
+    UNION ALL
+    SELECT destination_id FROM taken WHERE kept AND slot_s IS NULL
+), locked AS MATERIALIZED (
+    SELECT job.event_id, job.attempt_number, taken.timeout_s,
+        CASE WHEN taken.slot_s IS NOT NULL
+            THEN taken.first_slot_at + make_interval(secs => taken.slot_s * (chosen.turn - 1)) END AS slot_at
+    FROM chosen
+    JOIN owned USING (destination_id)
+    JOIN taken USING (destination_id)
+    JOIN delivery_job AS job ON job.event_id = chosen.event_id AND job.due_at <= now()
+    FOR UPDATE OF job SKIP LOCKED
+), claimed AS (
+    UPDATE delivery_job AS job
+    SET rank = 0, lease_token = %(token)s, tries = tries + 1,
+        due_at = now() + make_interval(secs => locked.timeout_s + %(lease_grace_s)s)
+    FROM locked
+    WHERE job.event_id = locked.event_id
+    RETURNING
+        job.event_id, job.team_id, job.request_id, job.source_id, job.connection_id, job.destination_id,
+        job.attempt_number, job.retry_number, job.trigger, job.tries, job.body_size,
+        greatest(0, extract(epoch FROM locked.slot_at - now())) AS wait_s
+)
+SELECT
+    (SELECT version FROM teams_configversion WHERE id = 1),
+    (SELECT destination_id FROM scan WHERE number = %(lanes)s),
+    claimed.*, request.method, request.path, request.query, request.headers, request.body
+FROM (VALUES (1)) AS always (row)
+LEFT JOIN claimed ON true
+LEFT JOIN requests AS request ON request.id = claimed.request_id
+ORDER BY claimed.wait_s, claimed.event_id
+
+-- :name finish_attempts
+-- Records attempts and moves their events and jobs on, many at once; only for jobs still leased to this claim, so a
+-- worker that lost its lease writes nothing. Returns the events that were its own.
+WITH result AS (
+    SELECT * FROM unnest(
+        %(event_id)s::text[], %(lease_token)s::uuid[], %(attempt_id)s::text[], %(status)s::text[],
+        %(response_status)s::int[], %(error_code)s::text[], %(error_message)s::text[], %(requested_url)s::text[],
+        %(http_method)s::text[], %(request_headers)s::jsonb[], %(response_headers)s::jsonb[], %(body)s::text[],
+        %(latency)s::int[], %(started_at)s::timestamptz[], %(next_attempt_at)s::timestamptz[]
+    ) AS result (
+        event_id, lease_token, attempt_id, status, response_status, error_code, error_message, requested_url,
+        http_method, request_headers, response_headers, body, latency, started_at, next_attempt_at
+    )
+), own AS MATERIALIZED (
+    SELECT result.*, job.team_id, job.connection_id, job.destination_id, job.attempt_number, job.trigger
+    FROM result
+    JOIN delivery_job AS job ON job.event_id = result.event_id AND job.lease_token = result.lease_token
+    ORDER BY job.event_id
+    FOR UPDATE OF job
+), attempt AS (
+    INSERT INTO attempts (
+        id, team_id, event_id, connection_id, destination_id, attempt_number, trigger, status, response_status,
+        error_code, error_message, requested_url, http_method, request_headers, response_headers, body, latency,
+        created_at, delivered_at
+    )
+    SELECT
+        attempt_id, team_id, event_id, connection_id, destination_id, attempt_number, trigger, status, response_status,
+        error_code, error_message, requested_url, http_method, request_headers, response_headers, body, latency,
+        started_at, CASE WHEN status = 'SUCCESSFUL' THEN started_at + make_interval(secs => latency / 1000.0) END
+    FROM own
+), event AS (
+    UPDATE events AS event
+    SET status = own.status, attempts = own.attempt_number, response_status = own.response_status,
+        error_code = own.error_code, failure_message = own.error_message, next_attempt_at = own.next_attempt_at,
+        last_attempt_at = own.started_at, updated_at = now(),
+        successful_at = CASE WHEN own.status = 'SUCCESSFUL' THEN now() ELSE event.successful_at END
+    FROM own
+    WHERE event.id = own.event_id
+), done AS (
+    DELETE FROM delivery_job AS job USING own WHERE job.event_id = own.event_id AND own.next_attempt_at IS NULL
+), again AS (
+    UPDATE delivery_job AS job
+    SET rank = %(retry_rank)s, due_at = own.next_attempt_at, attempt_number = job.attempt_number + 1,
+        retry_number = job.retry_number + 1, trigger = 'AUTOMATIC', tries = 0, lease_token = NULL
+    FROM own
+    WHERE job.event_id = own.event_id AND own.next_attempt_at IS NOT NULL
+)
+SELECT event_id FROM own
+
+-- :name release_jobs
+-- Gives claimed jobs back untried: a worker that stops had no time for them.
+UPDATE delivery_job AS job
+SET rank = CASE WHEN job.trigger IN ('INITIAL', 'UNPAUSE') THEN 1 WHEN job.trigger = 'BULK_RETRY' THEN 3 ELSE 2 END,
+    due_at = now(), tries = greatest(0, job.tries - 1), lease_token = NULL
+FROM unnest(%(event_id)s::text[], %(lease_token)s::uuid[]) AS held (event_id, lease_token)
+WHERE job.event_id = held.event_id AND job.lease_token = held.lease_token
+
+-- :name renew_lanes
+-- Keeps the lanes that have deliveries in flight, whether or not anything more is due on them.
+UPDATE delivery_lane
+SET owned_until = now() + make_interval(secs => %(lane_lease_s)s)
+WHERE owner = %(worker)s AND destination_id = ANY(%(destination_ids)s)
+
+-- :name release_lanes
+-- Lets other workers serve the lanes of this one, but for those it names.
+UPDATE delivery_lane SET owner = NULL
+WHERE owner = %(worker)s AND NOT destination_id = ANY(%(kept)s)

@@ -1,0 +1,57 @@
+-- The statements of events/routing.py. Placeholders are psycopg's; `load_statements` finds them by name.
+
+-- :name claim_route_jobs
+-- Leases what is due, oldest first, as far as the batch's bytes reach; a dead worker's jobs fall due again by themselves.
+WITH due AS MATERIALIZED (
+    SELECT request_id, body_size, due_at
+    FROM route_job
+    WHERE due_at <= now()
+    ORDER BY due_at
+    LIMIT %(limit)s
+    FOR UPDATE SKIP LOCKED
+), fitting AS (
+    SELECT request_id
+    FROM (
+        SELECT request_id, sum(body_size) OVER (ORDER BY due_at, request_id) - body_size AS bytes_before FROM due
+    ) AS summed
+    WHERE bytes_before < %(bytes)s
+)
+UPDATE route_job AS job
+SET due_at = now() + make_interval(secs => %(lease_s)s), tries = tries + 1, lease_token = %(token)s
+FROM fitting
+WHERE job.request_id = fitting.request_id
+RETURNING job.request_id, job.source_id, job.body_size, job.tries
+
+-- :name read_payloads
+-- What rules look at, for the claimed requests whose connections have rules.
+SELECT id, method, path, query, headers, body FROM requests WHERE id = ANY(%(ids)s)
+
+-- :name take_gate
+-- Configuration cannot change from here to the commit: see teams/config_version.py.
+SELECT pg_advisory_xact_lock_shared(%(gate)s)
+
+-- :name finish_route_jobs
+-- Only jobs still leased to this claim; a late worker finds none and writes nothing.
+DELETE FROM route_job WHERE request_id = ANY(%(ids)s) AND lease_token = %(token)s RETURNING request_id
+
+-- :name seed_deduplication_keys
+-- In key order, so that two workers cannot wait for each other.
+INSERT INTO deduplication_key (connection_id, key, request_id, expires_at)
+SELECT connection_id, key, '', '-infinity'
+FROM unnest(%(connection_ids)s::text[], %(keys)s::bytea[]) AS wanted (connection_id, key)
+ORDER BY connection_id COLLATE "C", key
+ON CONFLICT DO NOTHING
+
+-- :name lock_deduplication_keys
+SELECT connection_id, key, request_id, expires_at
+FROM deduplication_key
+WHERE (connection_id, key) IN (SELECT * FROM unnest(%(connection_ids)s::text[], %(keys)s::bytea[]))
+ORDER BY connection_id, key
+FOR UPDATE
+
+-- :name save_deduplication_keys
+UPDATE deduplication_key AS window_key
+SET request_id = saved.request_id, expires_at = saved.expires_at
+FROM unnest(%(connection_ids)s::text[], %(keys)s::bytea[], %(request_ids)s::text[], %(expiries)s::timestamptz[])
+    AS saved (connection_id, key, request_id, expires_at)
+WHERE window_key.connection_id = saved.connection_id AND window_key.key = saved.key

@@ -1,0 +1,62 @@
+-- The statements of events/settling.py: bringing waiting work in line with a changed connection or destination, in pages.
+
+-- :name hold_waiting
+-- Paused: what waits is held and its job removed. What is in flight is let finish; the next look finds it.
+WITH job AS (
+    SELECT event_id FROM delivery_job
+    WHERE connection_id = %(id)s AND rank > 0 LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+), removed AS (
+    DELETE FROM delivery_job USING job WHERE delivery_job.event_id = job.event_id RETURNING delivery_job.event_id
+), held AS (
+    UPDATE events SET status = 'HOLD', next_attempt_at = NULL, updated_at = now()
+    FROM removed WHERE events.id = removed.event_id AND events.status = ANY(%(leaving)s)
+)
+SELECT count(*) FROM removed
+
+-- :name cancel_waiting
+-- Disabled or deleted: what waits is cancelled, with the cause. `by` is the column that names what changed.
+WITH job AS (
+    SELECT event_id FROM delivery_job
+    WHERE {by} = %(id)s AND rank > 0 LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+), removed AS (
+    DELETE FROM delivery_job USING job WHERE delivery_job.event_id = job.event_id RETURNING delivery_job.event_id
+), cancelled AS (
+    UPDATE events SET status = 'CANCELLED', ignored_cause = %(cause)s, next_attempt_at = NULL, updated_at = now()
+    FROM removed WHERE events.id = removed.event_id AND events.status = ANY(%(leaving)s)
+)
+SELECT count(*) FROM removed
+
+-- :name cancel_held
+WITH held AS (
+    SELECT id FROM events
+    WHERE connection_id = ANY(%(connection_ids)s) AND status = 'HOLD' ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+), cancelled AS (
+    UPDATE events SET status = 'CANCELLED', ignored_cause = %(cause)s, updated_at = now()
+    FROM held WHERE events.id = held.id RETURNING events.id
+)
+SELECT count(*) FROM cancelled
+
+-- :name release_held
+-- Unpaused: the oldest first. Delivery takes them at the destination's rate.
+WITH held AS (
+    SELECT id FROM events
+    WHERE connection_id = %(id)s AND status = 'HOLD' ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+), released AS (
+    UPDATE events SET status = 'QUEUED', updated_at = now()
+    FROM held WHERE events.id = held.id RETURNING events.*
+), job AS (
+    INSERT INTO delivery_job (
+        event_id, team_id, request_id, source_id, connection_id, destination_id, rank, due_at, attempt_number,
+        retry_number, trigger, body_size
+    )
+    SELECT
+        released.id, released.team_id, released.request_id, released.source_id, released.connection_id,
+        released.destination_id, %(rank)s, released.created_at, released.attempts + 1, 0, 'UNPAUSE',
+        coalesce(octet_length(request.body), 0)
+    FROM released LEFT JOIN requests AS request ON request.id = released.request_id
+    ON CONFLICT (event_id) DO NOTHING
+)
+SELECT count(*) FROM released
+
+-- :name count_jobs
+SELECT count(*) FROM (SELECT 1 FROM delivery_job WHERE {by} = %(id)s LIMIT 1) AS some

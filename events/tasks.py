@@ -1,0 +1,99 @@
+"""The stages as Celery tasks: thin, one per stage. A message carries nothing; the rows are the work."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import uvloop
+from celery import shared_task
+from celery.signals import worker_process_shutdown, worker_shutting_down
+
+from events.delivery import Deliverer
+from events.maintenance import keep_house, nudge_due_stages
+from events.routing import Router
+from events.settling import settle_all
+from fasthook.lib.clock import utc_now
+from fasthook.lib.nudge import begin
+
+ROUTE_S = 60.0
+SETTLE_S = 20.0
+
+# Set when the worker is asked to stop: drains end after the batch they are at.
+stopping = threading.Event()
+
+
+@worker_shutting_down.connect
+def _stop_drains(**_: Any) -> None:
+    stopping.set()
+
+
+@shared_task(name="events.tasks.route", ignore_result=True)
+def route() -> None:
+    _process.router.drain(seconds=ROUTE_S, stopping=stopping)
+
+
+@shared_task(name="events.tasks.deliver", ignore_result=True)
+def deliver() -> None:
+    _process.run(_process.deliverer.drain(stopping))
+
+
+@shared_task(name="events.tasks.settle", ignore_result=True)
+def settle() -> None:
+    begin("settle")
+    settle_all(seconds=SETTLE_S)
+
+
+@shared_task(name="events.tasks.tick", ignore_result=True)
+def tick() -> None:
+    nudge_due_stages()
+
+
+@shared_task(name="events.tasks.maintain", ignore_result=True)
+def maintain() -> None:
+    keep_house(now=utc_now())
+
+
+class _Process:
+    """What a worker process keeps between tasks: its connections, and for delivery the event loop they live on."""
+
+    def __init__(self) -> None:
+        self._router: Router | None = None
+        self._deliverer: Deliverer | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def router(self) -> Router:
+        if self._router is None:
+            self._router = Router()
+        return self._router
+
+    @property
+    def deliverer(self) -> Deliverer:
+        if self._deliverer is None:
+            self._deliverer = self.run(_make_deliverer())
+        return self._deliverer
+
+    def run(self, work: Any) -> Any:
+        if self._loop is None:
+            self._loop = uvloop.new_event_loop()
+        return self._loop.run_until_complete(work)
+
+    def close(self) -> None:
+        if self._deliverer is not None:
+            self.run(self._deliverer.close())
+        if self._router is not None:
+            self._router.close()
+
+
+async def _make_deliverer() -> Deliverer:
+    return Deliverer()
+
+
+_process = _Process()
+
+
+@worker_process_shutdown.connect
+def _close(**_: Any) -> None:
+    _process.close()

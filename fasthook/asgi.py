@@ -1,0 +1,80 @@
+"""The web process: ingress and the built-in receiver as small ASGI applications, everything else by Django."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fasthook.settings")
+# Django answers each call on a thread of its own here, so they share a pool of connections.
+os.environ.setdefault("DATABASE_POOL_SIZE", "20")
+
+from django.core.asgi import get_asgi_application
+
+django_application = get_asgi_application()
+
+import orjson
+from django.conf import settings
+
+import fasthook.celery  # noqa: F401 - nudges are sent through this application
+from events.ingress import Ingress
+from events.mock import mock_application
+from fasthook.lib.errors import envelope
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class Application:
+    """Chooses by path. Refuses oversized headers before anything else looks at them."""
+
+    def __init__(self) -> None:
+        self._ingress: Ingress | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            return await self._live(receive, send)
+        if scope["type"] != "http":
+            return await _refuse_websocket(send)
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > settings.MAX_HEADER_BYTES:
+            return await _refuse_headers(send)
+        if self._ingress is not None and self._ingress.source_of(scope) is not None:
+            return await self._ingress(scope, receive, send)
+        if scope["path"].startswith("/mock/") or scope["path"] == "/mock":
+            return await mock_application(scope, receive, send)
+        await django_application(scope, receive, send)
+        return None
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                self._ingress = Ingress()
+                await self._ingress.start()
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                if self._ingress is not None:
+                    await self._ingress.stop()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+async def _refuse_websocket(send: Send) -> None:
+    await send({"type": "websocket.close", "code": 1008})
+
+
+async def _refuse_headers(send: Send) -> None:
+    limit = settings.MAX_HEADER_BYTES
+    body = orjson.dumps(
+        envelope(
+            message=f"the headers are larger than {limit} bytes; send fewer or shorter ones", code="HEADERS_TOO_LARGE"
+        )
+    )
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 431, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+application = Application()

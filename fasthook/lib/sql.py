@@ -1,0 +1,84 @@
+"""The data plane's own door to Postgres: named statements from .sql files, and a connection that mends itself.
+
+Ingress, routing and delivery work in batches on a few long-lived connections each; Django's connections serve everything
+else. A statement is found by the name that its file gives it, so that it can be read and EXPLAINed where it stands.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import psycopg
+from django.db import connections
+from psycopg import Connection, conninfo
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+_NAMED = re.compile(r"^-- :name (?P<name>\w+)\n(?P<sql>.*?)(?=^-- :name |\Z)", re.MULTILINE | re.DOTALL)
+
+# Claims join a few hundred jobs to evidence by primary key; on a day's fresh partition, without statistics yet, the
+# planner would rather read it whole.
+_OPTIONS = "-c enable_seqscan=off -c enable_mergejoin=off -c jit=off -c statement_timeout=30000"
+
+
+def load_statements(path: Path) -> dict[str, str]:
+    """The statements of a file, by the name in the `-- :name` line above each."""
+    return {match["name"]: match["sql"].strip() for match in _NAMED.finditer(path.read_text())}
+
+
+class DataConnection:
+    """One connection of one owner, opened when first used and again after it broke.
+
+    `run(work, *args)` calls `work(connection, *args)`. When the connection turns out to have died while idle, the work
+    is done once more on a fresh one; the work must therefore be safe to repeat until it has committed.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._connection: Connection[Any] | None = None
+        self._lock = threading.Lock()
+
+    def run(
+        self,
+        work: Callable[Concatenate[Connection[Any], Arguments], Result],
+        *args: Arguments.args,
+        **kwargs: Arguments.kwargs,
+    ) -> Result:
+        """psycopg.OperationalError when Postgres cannot be reached, also at the second try."""
+        with self._lock:
+            was_open = self._connection is not None
+            try:
+                return work(self._open(), *args, **kwargs)
+            except psycopg.OperationalError:
+                broken = self._connection is None or self._connection.closed or self._connection.broken
+                if not (was_open and broken):
+                    raise
+                self._close()
+            return work(self._open(), *args, **kwargs)
+
+    def close(self) -> None:
+        with self._lock:
+            self._close()
+
+    def _open(self) -> Connection[Any]:
+        if self._connection is None or self._connection.closed:
+            self._connection = psycopg.connect(_conninfo(self._name), autocommit=True, prepare_threshold=2)
+        return self._connection
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def _conninfo(name: str) -> str:
+    wanted = {"dbname", "user", "password", "host", "port", "sslmode", "sslrootcert", "sslcert", "sslkey"}
+    params = {key: value for key, value in connections["default"].get_connection_params().items() if key in wanted}
+    return conninfo.make_conninfo(
+        **params, application_name=f"fasthook {name}", options=_OPTIONS, connect_timeout=5, keepalives_idle=30
+    )

@@ -1,0 +1,81 @@
+"""Sources in memory, with their verifiers compiled: what ingress looks a request's source up in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from django.db.models import TextField
+from django.db.models.functions import Cast
+
+from fasthook.lib.catalog import Catalog, Row
+from fasthook.lib.crypto import UndecryptableSecret
+from fasthook.lib.errors import FastHookError
+from fasthook.lib.fields import unseal
+from sources.models import Source
+from sources.verification.response import StaticResponse, compile_custom_response
+from sources.verification.verdict import Verifier
+from sources.verification.verify import compile_auth
+
+log = structlog.get_logger(__name__)
+
+DEFAULT_METHODS = ("POST", "PUT", "PATCH", "DELETE")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEntry:
+    id: str
+    team_id: str
+    name: str
+    slug: str
+    enabled: bool
+    methods: frozenset[str]
+    verifier: Verifier | None
+    response: StaticResponse | None
+    # Why the row cannot be served (a secret under a lost key); the source then answers 503, never unverified.
+    fault: str | None = None
+
+
+class SourceCatalog(Catalog[SourceEntry]):
+    """Entries by id, and by the slug in the source's URL."""
+
+    def __init__(self) -> None:
+        super().__init__(_load)
+        self.by_slug: dict[str, SourceEntry] = {}
+
+    def changed(self, previous: SourceEntry | None, current: SourceEntry | None) -> None:
+        if previous is not None and (current is None or current.slug != previous.slug):
+            self.by_slug.pop(previous.slug, None)
+        if current is not None:
+            self.by_slug[current.slug] = current
+
+
+def _load(version: int) -> Iterator[Row[SourceEntry]]:
+    rows = Source.objects.filter(version__gt=version).order_by("version")
+    if version < 0:
+        rows = rows.filter(deleted_at=None)
+    for row in rows.defer("auth").annotate(sealed_auth=Cast("auth", TextField())).iterator():
+        yield Row(row.id, row.version, None if row.deleted_at else _compile(row))
+
+
+def _compile(row: Any) -> SourceEntry:
+    verifier = response = fault = None
+    try:
+        verifier = compile_auth(row.type, row.auth_type, unseal(row.sealed_auth))
+        response = compile_custom_response(row.custom_response) if row.custom_response else None
+    except (UndecryptableSecret, FastHookError) as error:
+        fault = str(error)
+        log.error("source.unusable", source_id=row.id, error=fault)
+    return SourceEntry(
+        id=row.id,
+        team_id=row.team_id,
+        name=row.name,
+        slug=row.slug,
+        enabled=row.disabled_at is None,
+        methods=frozenset(row.allowed_http_methods or DEFAULT_METHODS),
+        verifier=verifier,
+        response=response,
+        fault=fault,
+    )
