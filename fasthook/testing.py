@@ -60,20 +60,24 @@ def caller_for(team: Team) -> ApiCaller:
     return ApiCaller(team.secrets.api_key, team_id=team.id)
 
 
+def make_team(name: str) -> Team:
+    from fasthook.lib.clock import utc_now
+    from teams.models import Team
+    from teams.secrets import create_project_secrets
+
+    made = Team.objects.create(name=name)
+    create_project_secrets(made, now=utc_now())
+    return made
+
+
 @pytest.fixture
 def team(db: None) -> Team:
-    from teams.tests.factories import TeamFactory
-
-    made: Team = TeamFactory(name="ours")
-    return made
+    return make_team("ours")
 
 
 @pytest.fixture
 def other_team(db: None) -> Team:
-    from teams.tests.factories import TeamFactory
-
-    made: Team = TeamFactory(name="theirs")
-    return made
+    return make_team("theirs")
 
 
 @pytest.fixture

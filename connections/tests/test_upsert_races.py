@@ -36,6 +36,11 @@ def team(transactional_db: None) -> Team:
     return made
 
 
+@pytest.fixture(autouse=True)
+def _no_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fasthook.lib.nudge.nudge", lambda stage: True)
+
+
 def at_once(*calls: Callable[[], Any]) -> list[Any]:
     """What each call returned or raised; all of them start together."""
     barrier = threading.Barrier(len(calls))

@@ -7,9 +7,8 @@ from typing import Any
 import factory
 from factory.django import DjangoModelFactory
 
-from fasthook.lib.clock import utc_now
+from fasthook.testing import make_team
 from teams.models import Membership, Role, Team, User
-from teams.secrets import create_project_secrets
 
 PASSWORD = "correct horse battery staple"
 
@@ -17,13 +16,12 @@ PASSWORD = "correct horse battery staple"
 class TeamFactory(DjangoModelFactory[Team]):
     class Meta:
         model = Team
-        skip_postgeneration_save = True
 
     name = factory.Sequence(lambda number: f"team-{number}")
 
-    @factory.post_generation
-    def project_secrets(self: Any, create: bool, extracted: Any, **kwargs: Any) -> None:
-        create_project_secrets(self, now=utc_now())
+    @classmethod
+    def _create(cls, model_class: Any, *args: Any, **kwargs: Any) -> Team:
+        return make_team(kwargs["name"])
 
 
 class UserFactory(DjangoModelFactory[User]):
