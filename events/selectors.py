@@ -206,7 +206,7 @@ def _bounded_read() -> Iterator[None]:
     try:
         with transaction.atomic():
             with connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL statement_timeout = {MAX_READ_S * 1000}")
+                cursor.execute(f"SET LOCAL statement_timeout = {int(MAX_READ_S * 1000)}")
             yield
     except OperationalError as error:
         if not isinstance(error.__cause__, psycopg.errors.QueryCanceled):
