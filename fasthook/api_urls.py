@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from django.urls import path
 
+from connections.api import ConnectionViewSet
+from connections.cascade import delete_destination_with_connections, delete_source_with_connections
+from destinations.api import DestinationViewSet
 from events.api import AttemptViewSet, EventViewSet, LatestInputViewSet, RequestViewSet
+from sources.api import SourceViewSet
 from teams.api import LoginViewSet, ProjectSecretsViewSet, SessionViewSet
+
+sources: Callable[..., Any] = SourceViewSet.as_view
+destinations: Callable[..., Any] = DestinationViewSet.as_view
+connections: Callable[..., Any] = ConnectionViewSet.as_view
+
+COLLECTION = {"get": "list", "post": "create", "put": "upsert"}
+COUNT = {"get": "count"}
+ROW = {"get": "retrieve", "patch": "update", "put": "replace", "delete": "destroy"}
+
+
+def action(name: str) -> dict[str, str]:
+    return {"put": name, "post": name}
+
 
 urlpatterns = [
     # ---- Signing in, and a team's credentials
@@ -14,6 +34,26 @@ urlpatterns = [
     path("auth/me", SessionViewSet.as_view({"get": "me"})),
     path("project-secrets", ProjectSecretsViewSet.as_view({"get": "retrieve", "put": "replace"})),
     path("project-secrets/rotate", ProjectSecretsViewSet.as_view({"post": "rotate"})),
+    # ---- Sources
+    path("sources", sources(COLLECTION)),
+    path("sources/count", sources(COUNT)),
+    path("sources/<str:id>", sources(ROW, delete_with_connections=delete_source_with_connections)),
+    path("sources/<str:id>/enable", sources(action("enable"))),
+    path("sources/<str:id>/disable", sources(action("disable"))),
+    # ---- Destinations
+    path("destinations", destinations(COLLECTION)),
+    path("destinations/count", destinations(COUNT)),
+    path("destinations/<str:id>", destinations(ROW, delete_with_connections=delete_destination_with_connections)),
+    path("destinations/<str:id>/enable", destinations(action("enable"))),
+    path("destinations/<str:id>/disable", destinations(action("disable"))),
+    # ---- Connections
+    path("connections", connections(COLLECTION)),
+    path("connections/count", connections(COUNT)),
+    path("connections/<str:id>", connections(ROW)),
+    path("connections/<str:id>/pause", connections(action("pause"))),
+    path("connections/<str:id>/unpause", connections(action("unpause"))),
+    path("connections/<str:id>/enable", connections(action("enable"))),
+    path("connections/<str:id>/disable", connections(action("disable"))),
     # ---- Evidence
     path("requests", RequestViewSet.as_view({"get": "list"})),
     path("requests/count", RequestViewSet.as_view({"get": "count"})),

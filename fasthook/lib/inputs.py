@@ -157,9 +157,10 @@ class MomentField(serializers.DateTimeField):
             raise ValidationError("must be an ISO 8601 time such as 2026-05-29T10:00:00Z, or null")
         now = utc_now()
         try:
-            return min(now, parse_when(value, at="moment", now=now))
+            moment = min(now, parse_when(value, at="moment", now=now))
         except InvalidInput as error:
             raise ValidationError(error.fields["moment"]) from None
+        return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
     def to_representation(self, value: datetime | None) -> str | None:  # type: ignore[override]
         return iso(value)

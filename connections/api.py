@@ -1,0 +1,71 @@
+"""Connections over HTTP."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from django.db.models import QuerySet
+from rest_framework.response import Response
+
+from connections import services
+from connections.models import Connection
+from connections.selectors import ConnectionFilter, connections_with_ends
+from connections.serializers import ConnectionInput, ConnectionOutput
+from connections.services import ConnectionFields
+from fasthook.lib.clock import utc_now
+from fasthook.lib.describe import describe_resource
+from fasthook.lib.filters import refuse_unknown
+from teams.auth import TeamRequest
+from teams.models import Team
+from teams.resource_views import ResourceViewSet
+
+
+@describe_resource(
+    "Connection",
+    reads=ConnectionInput,
+    shows=ConnectionOutput,
+    filters=ConnectionFilter,
+    actions=("pause", "unpause", "enable", "disable"),
+)
+class ConnectionViewSet(ResourceViewSet):
+    model = Connection
+    reads = ConnectionInput
+    shows = ConnectionOutput
+    filters = ConnectionFilter
+
+    def rows(self, team: Team) -> QuerySet[Connection]:
+        return connections_with_ends(team)
+
+    def create(self, request: TeamRequest) -> Response:
+        given = cast(ConnectionFields, self.read_new(request))
+        return self.answer(services.create_connection(request.team, given, now=utc_now()), created=True)
+
+    def upsert(self, request: TeamRequest) -> Response:
+        given = cast(ConnectionFields, self.read_upsert(request))
+        row, created = services.upsert_connection(request.team, given, now=utc_now())
+        return self.answer(row, created=created)
+
+    def update(self, request: TeamRequest, id: str) -> Response:
+        given = cast(ConnectionFields, self.read_change(request, id))
+        return self.answer(services.update_connection(request.team, id, given=given, now=utc_now()))
+
+    def replace(self, request: TeamRequest, id: str) -> Response:
+        """There is no config to replace: what is not given stays, `rules` are replaced as a whole either way."""
+        return self.update(request, id)
+
+    def destroy(self, request: TeamRequest, id: str) -> Response:
+        refuse_unknown(request.query_params, ["team_id"])
+        services.delete_connection(request.team, id, now=utc_now())
+        return Response(status=204)
+
+    def pause(self, request: TeamRequest, id: str) -> Response:
+        return self.answer(services.pause_connection(request.team, id, now=utc_now()))
+
+    def unpause(self, request: TeamRequest, id: str) -> Response:
+        return self.answer(services.unpause_connection(request.team, id, now=utc_now()))
+
+    def enable(self, request: TeamRequest, id: str) -> Response:
+        return self.answer(services.enable_connection(request.team, id, now=utc_now()))
+
+    def disable(self, request: TeamRequest, id: str) -> Response:
+        return self.answer(services.disable_connection(request.team, id, now=utc_now()))

@@ -1,0 +1,15 @@
+"""Which destinations a list may ask for."""
+
+from __future__ import annotations
+
+from destinations.models import DestinationType
+from fasthook.lib.filters import AnyOf, IsSet, ListFilter, OneOf
+
+
+class DestinationFilter(ListFilter):
+    moments = ("created_at", "updated_at")
+
+    id = AnyOf()
+    name = AnyOf()
+    type = OneOf(DestinationType.values)
+    disabled = IsSet(field_name="disabled_at")

@@ -1,0 +1,110 @@
+"""How a resource's routes appear in the OpenAPI description, from its serializers and its filters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
+from rest_framework import serializers
+
+from fasthook.lib.filters import ListFilter
+
+View = TypeVar("View", bound=type)
+Output = type[serializers.Serializer[Any]]
+
+
+class CountOutput(serializers.Serializer[Any]):
+    count = serializers.IntegerField()
+
+
+class _PaginationOutput(serializers.Serializer[Any]):
+    order_by = serializers.CharField()
+    dir = serializers.ChoiceField(choices=["asc", "desc"])
+    limit = serializers.IntegerField()
+    next = serializers.CharField(allow_null=True)
+    prev = serializers.CharField(allow_null=True)
+
+    class Meta:
+        ref_name = "Pagination"
+
+
+def list_answer(name: str, output: Output) -> serializers.Serializer[Any]:
+    """The shape of a list of `output`."""
+    return inline_serializer(
+        name=f"{name}List",
+        fields={
+            "pagination": _PaginationOutput(),
+            "count": serializers.IntegerField(help_text="Models on this page."),
+            "total": serializers.IntegerField(),
+            "total_exact": serializers.BooleanField(),
+            "models": output(many=True),
+        },
+    )
+
+
+def filter_parameters(filters: type[ListFilter], *, paged: bool) -> list[OpenApiParameter]:
+    own = [
+        OpenApiParameter(name, str, description=each.extra.get("help_text") or "")
+        for name, each in filters.base_filters.items()
+    ]
+    if not paged:
+        return own
+    return [
+        *own,
+        OpenApiParameter("limit", int),
+        OpenApiParameter("order_by", str),
+        OpenApiParameter("dir", str, enum=["asc", "desc"]),
+        OpenApiParameter("next", str, description="The cursor of the next page, as pagination.next gave it."),
+        OpenApiParameter("prev", str, description="The cursor of the page before, as pagination.prev gave it."),
+    ]
+
+
+def describe_resource(
+    name: str,
+    *,
+    reads: type[serializers.Serializer[Any]],
+    shows: Output,
+    filters: type[ListFilter],
+    actions: tuple[str, ...],
+    destroy_parameters: tuple[OpenApiParameter, ...] = (),
+) -> Callable[[View], View]:
+    """Describes list, count, create, upsert, retrieve, update, replace, destroy and the `actions` of a viewset."""
+    plural, singular = f"{name.lower()}s", name.lower()
+
+    def described(verb: str, many: bool = False, **kwargs: Any) -> Any:
+        return extend_schema(operation_id=f"{verb}_{plural if many else singular}", tags=[plural], **kwargs)
+
+    verbs = {
+        "list": described(
+            "list", many=True, responses=list_answer(name, shows), parameters=filter_parameters(filters, paged=True)
+        ),
+        "count": described(
+            "count", many=True, responses=CountOutput, parameters=filter_parameters(filters, paged=False)
+        ),
+        "create": described("create", request=reads, responses={201: shows}),
+        "upsert": described("upsert", request=reads, responses={200: shows, 201: shows}),
+        "retrieve": described("get", responses=shows),
+        "update": described("update", request=reads(partial=True), responses=shows),
+        "replace": described("replace", request=reads, responses=shows),
+        "destroy": described("delete", request=None, responses={204: None}, parameters=list(destroy_parameters)),
+        **{action: described(action, request=None, responses=shows) for action in actions},
+    }
+
+    def describe(view: View) -> View:
+        for verb, schema in verbs.items():
+            setattr(view, verb, schema(_own(getattr(view, verb))))
+        return view
+
+    return describe
+
+
+def _own(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A function for this view alone: several views inherit one, each with a description of its own."""
+
+    @wraps(method)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return method(*args, **kwargs)
+
+    return call

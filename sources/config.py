@@ -1,0 +1,92 @@
+"""What a source's `config` means as columns: defaults, merging with what is stored, masked secrets kept.
+
+Authentication and the custom response have their own rules, in `sources.verification`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, TypedDict
+
+from fasthook.lib.config_fields import closest, read_choice
+from fasthook.lib.errors import invalid
+from fasthook.lib.masking import unmask_auth
+from sources.models import Source
+from sources.types import GENERIC_TYPE, SOURCE_TYPES
+from sources.verification.config import SECRET_FIELDS, normalise_auth
+from sources.verification.response import normalise_custom_response
+
+METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+DEFAULT_METHODS: Final = ("POST", "PUT", "PATCH", "DELETE")
+
+
+class SourceColumns(TypedDict, total=False):
+    type: str
+    auth_type: str | None
+    auth: dict[str, Any] | None
+    allowed_http_methods: list[str]
+    custom_response: dict[str, Any] | None
+
+
+def read_source_columns(
+    *, source_type: str | None, config: Mapping[str, Any] | None, stored: Source | None, merge: bool, at: str = ""
+) -> SourceColumns:
+    """The columns that `type` and `config` set. None leaves the stored value; without a stored row, the default.
+
+    With `merge` a key that `config` lacks stays as it is, otherwise it gets its default. `at` is put before the
+    paths of faults. Raises InvalidInput.
+    """
+    columns = SourceColumns()
+    if source_type is not None or stored is None:
+        columns["type"] = read_choice(source_type or GENERIC_TYPE, SOURCE_TYPES, at=f"{at}type")
+    if config is None and stored is not None:
+        return columns
+    given: Mapping[str, Any] = config or {}
+    kept = stored if merge else None
+    effective_type = columns.get("type") or (stored.type if stored else GENERIC_TYPE)
+    if kept is None or "auth_type" in given or "auth" in given:
+        columns["auth_type"] = given.get("auth_type", kept.auth_type if kept else None)
+        columns["auth"] = _read_auth(
+            effective_type, columns["auth_type"], given.get("auth"), stored=stored, merge=merge, at=f"{at}config"
+        )
+    if kept is None or "allowed_http_methods" in given:
+        columns["allowed_http_methods"] = _read_methods(
+            given.get("allowed_http_methods"), at=f"{at}config.allowed_http_methods"
+        )
+    if kept is None or "custom_response" in given:
+        columns["custom_response"] = normalise_custom_response(
+            given.get("custom_response"), at=f"{at}config.custom_response"
+        )
+    return columns
+
+
+def _read_auth(
+    source_type: str,
+    auth_type: str | None,
+    auth: Mapping[str, Any] | None,
+    *,
+    stored: Source | None,
+    merge: bool,
+    at: str,
+) -> dict[str, Any] | None:
+    same = stored is not None and stored.auth_type == auth_type
+    before: Any = stored.auth if stored is not None and same else None
+    if auth is not None:
+        auth = unmask_auth(auth, before, SECRET_FIELDS.get(auth_type or "", frozenset()), at=f"{at}.auth")
+    if merge and before:
+        auth = {**before, **(auth or {})}
+    return normalise_auth(source_type, auth_type, auth, at=at)
+
+
+def _read_methods(methods: list[str] | None, *, at: str) -> list[str]:
+    if methods is None:
+        return list(DEFAULT_METHODS)
+    if not methods:
+        raise invalid(at, "must name at least one method; disable the source to accept nothing")
+    upper = {method.upper() for method in methods}
+    for index, method in enumerate(methods):
+        if method.upper() not in METHODS:
+            near = closest(method, METHODS)
+            hint = f", did you mean {near}?" if near else ""
+            raise invalid(f"{at}[{index}]", f"must be one of {', '.join(METHODS)}{hint}")
+    return [method for method in METHODS if method in upper]
