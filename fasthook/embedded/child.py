@@ -48,7 +48,7 @@ def spawn_server(
     stdin: int = subprocess.DEVNULL,
 ) -> subprocess.Popen[bytes]:
     """Start a server in its own session (a Ctrl-C at the terminal does not reach it), its output added to `log`."""
-    log.parent.mkdir(parents=True, exist_ok=True)
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     keep = log.exists() and log.stat().st_size < MAX_LOG_BYTES
     with log.open("ab" if keep else "wb") as output:
         return subprocess.Popen(  # noqa: S603

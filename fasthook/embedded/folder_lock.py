@@ -21,6 +21,10 @@ class FolderLock:
         self.path = path
         self._descriptor: int | None = None
 
+    @property
+    def is_held(self) -> bool:
+        return self._descriptor is not None
+
     def acquire(self) -> None:
         """Take the lock or raise FolderTakenError at once."""
         self.path.parent.mkdir(parents=True, exist_ok=True)

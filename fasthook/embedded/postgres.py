@@ -23,6 +23,7 @@ from fasthook.embedded.account import Account, account_for
 from fasthook.embedded.binaries import POSTGRES_MAJOR, SYSTEM_STORE, find_binaries
 from fasthook.embedded.child import server_environment, spawn_server, stop_child
 from fasthook.embedded.errors import EmbeddedError, with_log_tail
+from fasthook.embedded.leftover import end_leftover
 from fasthook.embedded.scratch import make_scratch_folder
 
 SUPERUSER = "postgres"
@@ -30,7 +31,6 @@ ROLE = DATABASE = "fasthook"
 PORT = 5432
 # Crash recovery replays the log before it answers; it is alive all that time.
 START_PATIENCE_S = 120.0
-STILL_IN_USE = "is still in use"
 
 
 class EmbeddedPostgres:
@@ -54,32 +54,25 @@ class EmbeddedPostgres:
 
     def start(self) -> None:
         """Create the cluster when there is none, start the server and wait until it answers. Main thread only."""
-        binaries = find_binaries(self.account)
         if not (self.cluster / "PG_VERSION").exists():
-            self._create_cluster(binaries.initdb)
+            self._create_cluster(find_binaries(self.account).initdb)
         self._check_cluster()
-        _end_leftover(self.cluster)
+        deadline = time.monotonic() + START_PATIENCE_S
+        process = self.launch()
+        if not self._wait_until_it_answers(process, deadline):
+            sentence = f"Postgres ended while starting (status {process.returncode})."
+            raise EmbeddedError(with_log_tail(sentence, self.log))
+        self._ensure_database()
+
+    def launch(self) -> subprocess.Popen[bytes]:
+        """Start the server on its existing cluster without waiting for it. Main thread only."""
+        end_leftover(self.cluster)
         settings = settings_for(total_memory_mb=_total_memory_mb(), throwaway=self.throwaway)
         options = [f"--{name}={value}" for name, value in settings.items()]
-        command: list[str | Path] = [
-            binaries.postgres,
-            "-D",
-            self.cluster.resolve(),
-            "-k",
-            self.socket_folder,
-            *options,
-        ]
-        deadline = time.monotonic() + START_PATIENCE_S
-        while True:
-            self.process = spawn_server(command, account=self.account, log=self.log, death_signal=signal.SIGINT)
-            if self._wait_until_it_answers(deadline):
-                break
-            message = with_log_tail(f"Postgres ended while starting (status {self.process.returncode}).", self.log)
-            # The shared memory of a postmaster that was killed is freed when its last backend has noticed.
-            if STILL_IN_USE not in message or time.monotonic() > deadline:
-                raise EmbeddedError(message)
-            time.sleep(0.5)
-        self._ensure_database()
+        program = find_binaries(self.account).postgres
+        command: list[str | Path] = [program, "-D", self.cluster.resolve(), "-k", self.socket_folder, *options]
+        self.process = spawn_server(command, account=self.account, log=self.log, death_signal=signal.SIGINT)
+        return self.process
 
     def stop(self, *, patience_s: float) -> None:
         """Fast shutdown; past `patience_s` an immediate one, which costs a recovery at the next start and no data."""
@@ -139,14 +132,13 @@ class EmbeddedPostgres:
                 "from where it lies. Start FastHook as its owner, move the checkout, or remove it to begin anew."
             )
 
-    def _wait_until_it_answers(self, deadline: float) -> bool:
+    def _wait_until_it_answers(self, process: subprocess.Popen[bytes], deadline: float) -> bool:
         """True when a connection succeeds, False when the server ended."""
-        while self.is_alive():
+        while process.poll() is None:
             try:
                 self._connect("postgres").close()
             except psycopg.OperationalError:
                 if time.monotonic() > deadline:
-                    self.stop(patience_s=5.0)
                     sentence = f"Postgres did not answer within {START_PATIENCE_S:.0f} s."
                     raise EmbeddedError(with_log_tail(sentence, self.log)) from None
                 time.sleep(0.05)
@@ -191,6 +183,8 @@ def settings_for(*, total_memory_mb: int, throwaway: bool) -> dict[str, str]:
         "autovacuum_naptime": "10s",
         "log_min_duration_statement": "1s",
         "log_lock_waits": "on",
+        # A slow statement is logged without its parameters: those are people's payloads.
+        "log_parameter_max_length": "0",
         "timezone": "UTC",
         "log_timezone": "UTC",
         "fsync": "on",
@@ -227,35 +221,3 @@ def _system_home(data_dir: Path) -> Path:
             f"({fault.strerror}). Run FastHook as an ordinary user, move the checkout, or set DATABASE_URL."
         ) from fault
     return home
-
-
-def _end_leftover(cluster: Path) -> None:
-    """Stop a server that outlived its supervisor, and drop a postmaster.pid whose process is gone.
-
-    After a reboot the recorded pid may belong to any process; Postgres itself would take it for a live server.
-    """
-    pid_file = cluster / "postmaster.pid"
-    try:
-        lines = pid_file.read_text().splitlines()
-    except FileNotFoundError:
-        return
-    pid = int(lines[0]) if lines and lines[0].strip().isdigit() else 0
-    if not Path("/proc/self").exists():
-        # Without /proc (macOS) nobody can tell; Postgres then judges by the pid alone.
-        return
-    for number, patience_s in ((signal.SIGINT, 10.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0)):
-        if not _serves(pid, cluster):
-            break
-        os.kill(pid, number)
-        deadline = time.monotonic() + patience_s
-        while _serves(pid, cluster) and time.monotonic() < deadline:
-            time.sleep(0.05)
-    pid_file.unlink(missing_ok=True)
-
-
-def _serves(pid: int, cluster: Path) -> bool:
-    """Whether process `pid` is a Postgres on this cluster: a server's working folder is its data folder."""
-    try:
-        return Path(f"/proc/{pid}/cwd").resolve(strict=True) == cluster.resolve()
-    except OSError:
-        return False

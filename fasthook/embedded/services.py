@@ -54,10 +54,10 @@ class EmbeddedServices:
             raise
 
     def revive(self) -> list[str]:
-        """Start again whichever server has died, at the same address; the names of those. Main thread only."""
+        """Launch again whichever server died, at the same address, without waiting; their names. Main thread only."""
         dead = {name: server for name, server in self._servers().items() if not server.is_alive()}
         for server in dead.values():
-            server.start()
+            server.launch()
         return list(dead)
 
     def stop(self, *, patience_s: float = STOP_PATIENCE_S) -> None:
@@ -76,7 +76,8 @@ class EmbeddedServices:
         return {name: server for name, server in servers.items() if server is not None}
 
     def __enter__(self) -> EmbeddedServices:
-        self.start()
+        if not self._lock.is_held:
+            self.start()
         return self
 
     def __exit__(

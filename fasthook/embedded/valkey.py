@@ -10,9 +10,12 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from fasthook.embedded.account import Account, account_for
 from fasthook.embedded.binaries import find_binaries
@@ -41,6 +44,11 @@ class EmbeddedValkey:
 
     def start(self) -> None:
         """Start the server and wait until it answers with its password. Main thread only."""
+        self.launch()
+        self._wait_until_it_answers()
+
+    def launch(self) -> None:
+        """Start the server without waiting for it. Main thread only."""
         program = find_binaries(self.account).valkey_server
         # The configuration goes through stdin: the password is neither on disk nor in the list of processes.
         self.process = spawn_server(
@@ -49,9 +57,8 @@ class EmbeddedValkey:
         stdin = self.process.stdin
         if stdin is None:
             raise EmbeddedError("Valkey was started without a way to configure it.")
-        with stdin:
+        with suppress(BrokenPipeError), stdin:
             stdin.write(self._configuration().encode())
-        self._wait_until_it_answers()
 
     def stop(self, *, patience_s: float) -> None:
         if self.process is not None:
@@ -72,7 +79,8 @@ class EmbeddedValkey:
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + START_PATIENCE_S
-        client = redis.Redis.from_url(self.url, socket_connect_timeout=1.0, socket_timeout=1.0)
+        no_retry = Retry(NoBackoff(), 0)
+        client = redis.Redis.from_url(self.url, socket_connect_timeout=1.0, socket_timeout=1.0, retry=no_retry)
         try:
             while self.is_alive() and time.monotonic() < deadline:
                 try:
