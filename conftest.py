@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import django
 import pytest
 
 from fasthook.embedded import EmbeddedServices, make_throwaway_folder
@@ -40,13 +41,8 @@ os.environ.setdefault("SECRET_KEY", "only-for-tests")
 os.environ.setdefault("ENCRYPTION_KEYS", base64.urlsafe_b64encode(b"only-for-tests".ljust(32, b"-")).decode())
 os.environ["DJANGO_SETTINGS_MODULE"] = "fasthook.settings"
 
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_configure() -> None:
-    # pytest-django sets Django up after this, and only if settings have been read.
-    from django.conf import settings
-
-    assert settings.DATABASES
+# The conftest files of the apps import models, and are read before pytest-django would set Django up.
+django.setup()
 
 
 def pytest_unconfigure() -> None:
