@@ -1,6 +1,7 @@
 """Support staff's view of evidence and of waiting work: found by id, never counted, never changed.
 
-Headers, bodies and query strings are left out, since they carry other people's credentials and data; their teams read them in the API.
+Headers, bodies and query strings are left out: they carry other people's credentials and data, and their teams have the
+API for them.
 DeduplicationKey and DiscardedRequests have composite keys, which Django's admin does not take.
 """
 

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import Permission
 from django.db import connection, models
@@ -28,6 +29,12 @@ def url(model: type[models.Model], page: str, *args: object) -> str:
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
 
 
+@pytest.fixture(autouse=True)
+def static_root() -> None:
+    # collectstatic makes it in production; WhiteNoise warns where it is missing, and warnings fail tests.
+    settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+
+
 @pytest.fixture
 def root(db: None) -> User:
     return User.objects.create_superuser("root@example.com", "a long password")
@@ -49,10 +56,12 @@ def evidence(team: Project, other_team: Project, root: User, now: datetime) -> E
     headers = [["authorization", "header-secret"]]
     row = make_request(team, now, headers=headers, body=b"body-secret", query="key=query-secret")
     event = make_event(row, team, now)
-    make_attempt(event, now, request_headers=headers, body="body-secret", requested_url="http://x/?key=query-secret")
+    make_attempt(
+        event, now, request_headers=dict(headers), body="body-secret", requested_url="http://x/?key=query-secret"
+    )
     foreign = make_event(make_request(other_team, now), other_team, now)
     RouteJob.objects.create(request_id=row.id, source_id=row.source_id, body_size=1, due_at=now)
-    DeliveryLane.objects.create(destination_id=team.destination.id, last_slot_at=now)
+    DeliveryLane.objects.create(destination_id=team.destination.id, owned_until=now, last_slot_at=now)
     for each in (event, foreign):
         DeliveryJob.objects.create(
             event_id=each.id,
