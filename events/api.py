@@ -31,13 +31,14 @@ from events.serializers import (
     attempt_answer,
     data_answer,
     event_answer,
-    headers_answer,
     latest_input_answer,
     request_answer,
 )
 from fasthook.lib.clock import utc_now
+from fasthook.lib.describe import filter_parameters
 from fasthook.lib.errors import NotFound
-from fasthook.lib.filters import list_parameters, read_params
+from fasthook.lib.filters import read_params
+from fasthook.lib.headers import merge_headers
 from fasthook.lib.pagination import Page
 from fasthook.lib.viewset import ApiViewSet
 from teams.auth import TeamRequest
@@ -49,8 +50,8 @@ class RequestViewSet(ApiViewSet):
     @extend_schema(
         operation_id="list_requests",
         tags=["requests"],
-        parameters=list_parameters(RequestFilter),
-        responses=outputs.RequestListOutput,
+        parameters=filter_parameters(RequestFilter, paged=True),
+        responses=outputs.evidence_list("Request", outputs.RequestOutput),
     )
     def list(self, request: Call) -> Response:
         listing = list_requests(_team_id(request), read_params(request.query_params), now=utc_now())
@@ -69,8 +70,8 @@ class RequestViewSet(ApiViewSet):
     @extend_schema(
         operation_id="list_request_events",
         tags=["requests"],
-        parameters=list_parameters(EventFilter),
-        responses=outputs.EventListOutput,
+        parameters=filter_parameters(EventFilter, paged=True),
+        responses=outputs.evidence_list("Event", outputs.EventOutput),
     )
     def events(self, request: Call, request_id: str) -> Response:
         return _branches(request, request_id, list_events)
@@ -78,8 +79,8 @@ class RequestViewSet(ApiViewSet):
     @extend_schema(
         operation_id="list_request_ignored_events",
         tags=["requests"],
-        parameters=list_parameters(EventFilter),
-        responses=outputs.EventListOutput,
+        parameters=filter_parameters(EventFilter, paged=True),
+        responses=outputs.evidence_list("Event", outputs.EventOutput),
     )
     def ignored_events(self, request: Call, request_id: str) -> Response:
         return _branches(request, request_id, list_ignored_events)
@@ -92,8 +93,8 @@ class RequestViewSet(ApiViewSet):
     @extend_schema(
         operation_id="count_requests",
         tags=["requests"],
-        parameters=list_parameters(RequestFilter),
-        responses=outputs.CountOutput,
+        parameters=filter_parameters(RequestFilter, paged=False),
+        responses=outputs.EvidenceCountOutput,
     )
     def count(self, request: Call) -> Response:
         return _count_answer(list_requests(_team_id(request), read_params(request.query_params), now=utc_now()))
@@ -103,8 +104,8 @@ class EventViewSet(ApiViewSet):
     @extend_schema(
         operation_id="list_events",
         tags=["events"],
-        parameters=list_parameters(EventFilter),
-        responses=outputs.EventListOutput,
+        parameters=filter_parameters(EventFilter, paged=True),
+        responses=outputs.evidence_list("Event", outputs.EventOutput),
     )
     def list(self, request: Call) -> Response:
         return _events_answer(list_events(_team_id(request), read_params(request.query_params), now=utc_now()))
@@ -122,8 +123,8 @@ class EventViewSet(ApiViewSet):
     @extend_schema(
         operation_id="count_events",
         tags=["events"],
-        parameters=list_parameters(EventFilter),
-        responses=outputs.CountOutput,
+        parameters=filter_parameters(EventFilter, paged=False),
+        responses=outputs.EvidenceCountOutput,
     )
     def count(self, request: Call) -> Response:
         return _count_answer(list_events(_team_id(request), read_params(request.query_params), now=utc_now()))
@@ -133,8 +134,8 @@ class AttemptViewSet(ApiViewSet):
     @extend_schema(
         operation_id="list_attempts",
         tags=["attempts"],
-        parameters=list_parameters(AttemptFilter),
-        responses=outputs.AttemptListOutput,
+        parameters=filter_parameters(AttemptFilter, paged=True),
+        responses=outputs.evidence_list("Attempt", outputs.AttemptOutput),
     )
     def list(self, request: Call) -> Response:
         listing = list_attempts(_team_id(request), read_params(request.query_params), now=utc_now())
@@ -194,7 +195,7 @@ def _raw_answer(name: str, payload: Payload | None) -> HttpResponse:
     """The exact bytes. Anyone may have sent them, so no browser may run them in our origin: they are a download."""
     if payload is None or payload.body is None:
         raise NotFound(f"the body of {name} is not stored", code="BODY_NOT_STORED", data={"id": name})
-    content_type = headers_answer(payload.headers).get("content-type", "application/octet-stream")
+    content_type = merge_headers(payload.headers).get("content-type", "application/octet-stream")
     if not content_type.isascii() or not content_type.isprintable():
         content_type = "application/octet-stream"
     response = HttpResponse(payload.body, content_type=content_type)

@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from events.models import AttemptStatus, RequestStatus
 from events.states import Status, Trigger
+from fasthook.lib.describe import CountOutput, Output, list_answer
 from fasthook.lib.inputs import MomentField, ObjectField
 
 
@@ -101,40 +102,15 @@ class AppliedRangeOutput(serializers.Serializer[Any]):
         return {"from": MomentField(), **super().get_fields()}
 
 
-class CountOutput(serializers.Serializer[Any]):
-    count = serializers.IntegerField()
+class EvidenceCountOutput(CountOutput):
     count_exact = serializers.BooleanField()
     applied_range = AppliedRangeOutput()
-
-
-class _PaginationOutput(serializers.Serializer[Any]):
-    order_by = serializers.CharField()
-    dir = serializers.ChoiceField(choices=["asc", "desc"])
-    limit = serializers.IntegerField()
-    next = serializers.CharField(allow_null=True)
-    prev = serializers.CharField(allow_null=True)
-
-
-class _EvidenceListOutput(serializers.Serializer[Any]):
-    pagination = _PaginationOutput()
-    count = serializers.IntegerField()
-    total = serializers.IntegerField()
-    total_exact = serializers.BooleanField()
-    applied_range = AppliedRangeOutput()
-
-
-class RequestListOutput(_EvidenceListOutput):
-    models = RequestOutput(many=True)
-
-
-class EventListOutput(_EvidenceListOutput):
-    models = EventOutput(many=True)
-
-
-class AttemptListOutput(_EvidenceListOutput):
-    models = AttemptOutput(many=True)
 
 
 class LatestInputOutput(serializers.Serializer[Any]):
     connection_id = serializers.CharField()
     latest_input = ObjectField(allow_null=True)
+
+
+def evidence_list(name: str, output: Output) -> serializers.Serializer[Any]:
+    return list_answer(name, output, facts={"applied_range": AppliedRangeOutput()})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -13,6 +12,7 @@ from events.models import Attempt, Event, Request
 from events.payloads import Payload
 from events.selectors import BranchCounts
 from fasthook.lib.clock import iso
+from fasthook.lib.headers import merge_headers
 from fasthook.lib.ids import time_of
 
 
@@ -76,8 +76,8 @@ def attempt_answer(attempt: Attempt) -> dict[str, Any]:
         "error_code": attempt.error_code,
         "requested_url": attempt.requested_url,
         "http_method": attempt.http_method,
-        "request_headers": headers_answer(attempt.request_headers),
-        "response_headers": None if attempt.response_headers is None else headers_answer(attempt.response_headers),
+        "request_headers": attempt.request_headers,
+        "response_headers": attempt.response_headers,
         "body": attempt.body,
         "latency": attempt.latency,
         "created_at": made_at(attempt.id),
@@ -100,7 +100,7 @@ def data_answer(payload: Payload | None) -> dict[str, Any] | None:
         "path": payload.path,
         "query": payload.query,
         "parsed_query": parse_query(payload.query),
-        "headers": headers_answer(payload.headers),
+        "headers": merge_headers(payload.headers),
         "body": body,
         "body_encoding": encoding,
         "body_size": payload.body_size,
@@ -122,16 +122,6 @@ def body_answer(body: bytes | None, *, truncated: bool) -> tuple[Any, str]:
         if truncated and len(body) - fault.start < 4 and fault.reason == "unexpected end of data":
             return body[: fault.start].decode(), "text"
     return base64.b64encode(body).decode(), "base64"
-
-
-def headers_answer(headers: Mapping[str, str] | Iterable[Sequence[str]]) -> dict[str, str]:
-    """An object with lower-case names; repeats are joined with a comma (RFC 9110, 5.3)."""
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
-    joined: dict[str, str] = {}
-    for name, value in pairs:
-        key = name.lower()
-        joined[key] = f"{joined[key]}, {value}" if key in joined else value
-    return joined
 
 
 def latest_input_answer(connection_id: str, request: Request | None, payload: Payload | None) -> dict[str, Any]:

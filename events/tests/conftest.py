@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import pytest
-from rest_framework.test import APIClient
 
-from events.tests.seed import Project, make_project
+from fasthook.testing import ApiCaller
+
+if TYPE_CHECKING:
+    from events.tests.seed import Project
 
 
 @pytest.fixture
@@ -15,17 +18,19 @@ def now() -> datetime:
 
 @pytest.fixture
 def team(db: None, now: datetime) -> Project:
+    from events.tests.seed import make_project
+
     return make_project("team", now=now)
 
 
 @pytest.fixture
 def other_team(db: None, now: datetime) -> Project:
+    from events.tests.seed import make_project
+
     return make_project("other", now=now)
 
 
 @pytest.fixture
-def api(team: Project) -> APIClient:
-    """A client that speaks for `team`."""
-    client = APIClient()
-    client.credentials(HTTP_AUTHORIZATION=f"Bearer {team.api_key}")
-    return client
+def api(team: Project) -> ApiCaller:
+    """Speaks for `team`."""
+    return ApiCaller(team.api_key, prefix="")

@@ -4,13 +4,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from rest_framework.test import APIClient
 
 from connections.models import Connection
 from events.partitions import ensure_partitions
 from events.tests.seed import Project, make_attempt, make_event, make_request
 from fasthook.lib.clock import iso
 from fasthook.lib.ids import time_of
+from fasthook.testing import ApiCaller
 
 MINUTE = timedelta(minutes=1)
 
@@ -20,7 +20,7 @@ def ids(answer: Any) -> list[str]:
     return [model["id"] for model in answer.json()["models"]]
 
 
-def test_an_event_has_the_shape_of_the_api(api: APIClient, team: Project, other_team: Project, now: datetime) -> None:
+def test_an_event_has_the_shape_of_the_api(api: ApiCaller, team: Project, other_team: Project, now: datetime) -> None:
     row = make_request(team, now)
     event = make_event(
         row,
@@ -62,14 +62,14 @@ def test_an_event_has_the_shape_of_the_api(api: APIClient, team: Project, other_
     assert detail == expected
 
 
-def test_an_event_shows_the_data_of_its_request(api: APIClient, team: Project, now: datetime) -> None:
+def test_an_event_shows_the_data_of_its_request(api: ApiCaller, team: Project, now: datetime) -> None:
     row = make_request(team, now, path="/a", body=b"plain")
     make_event(row, team, now)
     data = api.get("/v1/events?include=data").json()["models"][0]["data"]
     assert (data["path"], data["body"], data["body_encoding"]) == ("/a", "plain", "text")
 
 
-def test_an_event_outlives_the_data_of_its_request(api: APIClient, team: Project, now: datetime) -> None:
+def test_an_event_outlives_the_data_of_its_request(api: ApiCaller, team: Project, now: datetime) -> None:
     row = make_request(team, now)
     event = make_event(row, team, now)
     row.delete()
@@ -79,7 +79,7 @@ def test_an_event_outlives_the_data_of_its_request(api: APIClient, team: Project
     assert (gone.status_code, gone.json()["code"]) == (404, "BODY_NOT_STORED")
 
 
-def test_filters_narrow_the_list(api: APIClient, team: Project, other_team: Project, now: datetime) -> None:
+def test_filters_narrow_the_list(api: ApiCaller, team: Project, other_team: Project, now: datetime) -> None:
     second = Connection.objects.create(
         team=team.team, name="second", source=team.source, destination=team.destination, deleted_at=now
     )
@@ -128,7 +128,7 @@ def test_filters_narrow_the_list(api: APIClient, team: Project, other_team: Proj
 
 
 def test_branches_that_never_were_deliveries_show_only_when_asked_for(
-    api: APIClient, team: Project, now: datetime
+    api: ApiCaller, team: Project, now: datetime
 ) -> None:
     row = make_request(team, now)
     duplicate = make_event(
@@ -150,7 +150,7 @@ def test_branches_that_never_were_deliveries_show_only_when_asked_for(
     assert "ignored_meta" not in api.get("/v1/events").json()["models"][0]
 
 
-def test_a_cursor_does_not_cross_to_a_list_with_ignored_branches(api: APIClient, team: Project, now: datetime) -> None:
+def test_a_cursor_does_not_cross_to_a_list_with_ignored_branches(api: ApiCaller, team: Project, now: datetime) -> None:
     row = make_request(team, now)
     for _ in range(3):
         make_event(row, team, now)
@@ -171,14 +171,14 @@ def test_a_cursor_does_not_cross_to_a_list_with_ignored_branches(api: APIClient,
         ("conection_id=x", "conection_id"),
     ],
 )
-def test_what_the_list_cannot_do_is_refused_by_name(api: APIClient, team: Project, query: str, field: str) -> None:
+def test_what_the_list_cannot_do_is_refused_by_name(api: ApiCaller, team: Project, query: str, field: str) -> None:
     for path in ("events", "events/count"):
         answer = api.get(f"/v1/{path}?{query}")
         assert (answer.status_code, list(answer.json()["fields"])) == (422, [field])
 
 
 def test_a_strangers_event_and_attempt_are_not_there(
-    api: APIClient, team: Project, other_team: Project, now: datetime
+    api: ApiCaller, team: Project, other_team: Project, now: datetime
 ) -> None:
     own = make_event(make_request(team, now), team, now)
     foreign = make_event(make_request(other_team, now), other_team, now)
@@ -198,7 +198,7 @@ def test_a_strangers_event_and_attempt_are_not_there(
     assert ids(api.get(f"/v1/attempts?event_id={foreign.id}")) == []
 
 
-def test_an_attempt_has_the_shape_of_the_api(api: APIClient, team: Project, other_team: Project, now: datetime) -> None:
+def test_an_attempt_has_the_shape_of_the_api(api: ApiCaller, team: Project, other_team: Project, now: datetime) -> None:
     event = make_event(make_request(team, now), team, now)
     attempt = make_attempt(
         event, now, status="FAILED", response_status=502, error_code="BAD_RESPONSE", attempt_number=2, trigger="MANUAL"
@@ -227,7 +227,7 @@ def test_an_attempt_has_the_shape_of_the_api(api: APIClient, team: Project, othe
     assert api.get(f"/v1/attempts/{attempt.id}").json() == expected
 
 
-def test_an_attempt_without_an_answer_says_what_went_wrong(api: APIClient, team: Project, now: datetime) -> None:
+def test_an_attempt_without_an_answer_says_what_went_wrong(api: ApiCaller, team: Project, now: datetime) -> None:
     attempt = make_attempt(
         make_event(make_request(team, now), team, now),
         now,
@@ -244,7 +244,7 @@ def test_an_attempt_without_an_answer_says_what_went_wrong(api: APIClient, team:
     assert shown["error_message"] == "the certificate expired on 2026-01-01"
 
 
-def test_attempts_are_filtered_and_found_by_old_events(api: APIClient, team: Project, now: datetime) -> None:
+def test_attempts_are_filtered_and_found_by_old_events(api: ApiCaller, team: Project, now: datetime) -> None:
     ensure_partitions(now=now, days_back=40)
     old_event = make_event(make_request(team, now - timedelta(days=35)), team, now - timedelta(days=35))
     event = make_event(make_request(team, now), team, now)

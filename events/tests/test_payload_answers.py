@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from events.payloads import Payload
-from events.serializers import body_answer, data_answer, headers_answer
+from events.serializers import body_answer, data_answer
 
 
 def shown(body: bytes | None, *, size: int | None = None) -> tuple[object, str]:
@@ -58,12 +58,6 @@ def test_a_cut_inside_a_character_drops_that_character_only(end: int) -> None:
 def test_a_broken_end_that_was_not_cut_is_binary() -> None:
     assert shown(b"ab\xf0\x9f")[1] == "base64"
     assert shown(b"ab\xff", size=100)[1] == "base64"
-
-
-def test_repeated_headers_are_joined_in_order_whatever_their_case() -> None:
-    pairs = [["Accept", "a"], ["x-one", "1"], ["accept", "b"]]
-    assert headers_answer(pairs) == {"accept": "a, b", "x-one": "1"}
-    assert headers_answer({"X-One": "1"}) == {"x-one": "1"}
 
 
 def test_a_payload_that_is_gone_has_no_data() -> None:

@@ -3,13 +3,13 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
-from rest_framework.test import APIClient
 
 from events.tests.seed import Project, make_event, make_request
+from fasthook.testing import ApiCaller
 
 
 @pytest.mark.parametrize("kind", ["requests", "events"])
-def test_a_raw_body_is_the_exact_bytes_and_a_download(api: APIClient, team: Project, now: datetime, kind: str) -> None:
+def test_a_raw_body_is_the_exact_bytes_and_a_download(api: ApiCaller, team: Project, now: datetime, kind: str) -> None:
     body = bytes(range(256))
     row = make_request(team, now, body=body, headers=[["content-type", "text/html; charset=utf-8"]])
     identifier = row.id if kind == "requests" else make_event(row, team, now).id
@@ -23,13 +23,13 @@ def test_a_raw_body_is_the_exact_bytes_and_a_download(api: APIClient, team: Proj
 
 @pytest.mark.parametrize("headers", [[], [["content-type", "text/\x7f"]], [["content-type", "text/ö"]]])
 def test_without_a_sane_content_type_it_is_bytes(
-    api: APIClient, team: Project, now: datetime, headers: list[list[str]]
+    api: ApiCaller, team: Project, now: datetime, headers: list[list[str]]
 ) -> None:
     row = make_request(team, now, headers=headers, body=b"x")
     assert api.get(f"/v1/requests/{row.id}/raw_body")["Content-Type"] == "application/octet-stream"
 
 
-def test_an_empty_body_is_empty_and_an_unstored_one_is_not_found(api: APIClient, team: Project, now: datetime) -> None:
+def test_an_empty_body_is_empty_and_an_unstored_one_is_not_found(api: ApiCaller, team: Project, now: datetime) -> None:
     empty = make_request(team, now, body=b"")
     answer = api.get(f"/v1/requests/{empty.id}/raw_body")
     assert (answer.status_code, answer.content) == (200, b"")

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from rest_framework.test import APIClient
 
 from events.partitions import ensure_partitions
 from events.tests.seed import Project, make_event, make_request
 from fasthook.lib.clock import iso
 from fasthook.lib.ids import time_of
+from fasthook.testing import ApiCaller
 
 MINUTE = timedelta(minutes=1)
 
@@ -21,7 +21,7 @@ def ids(answer: Any) -> list[str]:
     return [model["id"] for model in answer.json()["models"]]
 
 
-def test_a_request_has_the_shape_of_the_api(api: APIClient, team: Project, other_team: Project, now: datetime) -> None:
+def test_a_request_has_the_shape_of_the_api(api: ApiCaller, team: Project, other_team: Project, now: datetime) -> None:
     at = now - MINUTE
     row = make_request(team, at)
     make_event(row, team, at)
@@ -53,7 +53,7 @@ def test_a_request_has_the_shape_of_the_api(api: APIClient, team: Project, other
     assert (answer["count"], answer["total"], answer["total_exact"]) == (1, 1, True)
 
 
-def test_the_detail_has_the_data_and_the_counts(api: APIClient, team: Project, now: datetime) -> None:
+def test_the_detail_has_the_data_and_the_counts(api: ApiCaller, team: Project, now: datetime) -> None:
     row = make_request(team, now, path="/orders", query="a=1&a=2&b=", headers=[["x-a", "1"], ["x-a", "2"]])
     make_event(row, team, now)
     answer = api.get(f"/v1/requests/{row.id}").json()
@@ -71,7 +71,7 @@ def test_the_detail_has_the_data_and_the_counts(api: APIClient, team: Project, n
     }
 
 
-def test_a_list_has_data_only_when_it_is_asked_for(api: APIClient, team: Project, now: datetime) -> None:
+def test_a_list_has_data_only_when_it_is_asked_for(api: ApiCaller, team: Project, now: datetime) -> None:
     make_request(team, now)
     assert "data" not in api.get("/v1/requests").json()["models"][0]
     assert api.get("/v1/requests?include=data").json()["models"][0]["data"]["body"] == {"id": 1}
@@ -80,7 +80,7 @@ def test_a_list_has_data_only_when_it_is_asked_for(api: APIClient, team: Project
 
 
 def test_the_bodies_of_a_page_share_its_budget(
-    api: APIClient, team: Project, now: datetime, monkeypatch: pytest.MonkeyPatch
+    api: ApiCaller, team: Project, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("events.payloads.PAGE_BODY_BYTES", 40)
     row = make_request(team, now, body=b'{"name": "a longer body"}')
@@ -92,7 +92,7 @@ def test_the_bodies_of_a_page_share_its_budget(
     assert api.get(f"/v1/requests/{row.id}").json()["data"]["body"] == {"name": "a longer body"}
 
 
-def test_filters_narrow_the_list(api: APIClient, team: Project, other_team: Project, now: datetime) -> None:
+def test_filters_narrow_the_list(api: ApiCaller, team: Project, other_team: Project, now: datetime) -> None:
     plain = make_request(team, now - 4 * MINUTE)
     verified = make_request(team, now - 3 * MINUTE, verified=True)
     rejected = make_request(team, now - 2 * MINUTE, status="rejected", rejection_cause="SOURCE_AUTH_FAILED")
@@ -138,13 +138,13 @@ def test_filters_narrow_the_list(api: APIClient, team: Project, other_team: Proj
     ],
 )
 def test_what_the_list_cannot_do_is_refused_by_name(
-    api: APIClient, team: Project, query: str, field: str, fault: str
+    api: ApiCaller, team: Project, query: str, field: str, fault: str
 ) -> None:
     answer = api.get(f"/v1/requests?{query}")
     assert (answer.status_code, answer.json()["fields"]) == (422, {field: [fault]})
 
 
-def test_the_list_covers_thirty_days_unless_asked(api: APIClient, team: Project, now: datetime) -> None:
+def test_the_list_covers_thirty_days_unless_asked(api: ApiCaller, team: Project, now: datetime) -> None:
     ensure_partitions(now=now, days_back=40)
     old = make_request(team, now - timedelta(days=35))
     recent = make_request(team, now - timedelta(days=29))
@@ -156,7 +156,7 @@ def test_the_list_covers_thirty_days_unless_asked(api: APIClient, team: Project,
     assert ids(api.get(f"/v1/requests?id={old.id}")) == [old.id]
 
 
-def test_pages_follow_cursors_both_ways(api: APIClient, team: Project, other_team: Project, now: datetime) -> None:
+def test_pages_follow_cursors_both_ways(api: ApiCaller, team: Project, other_team: Project, now: datetime) -> None:
     rows = [make_request(team, now - number * MINUTE) for number in range(5)]
     make_request(other_team, now - MINUTE)
     first = api.get("/v1/requests?limit=2&from=now-1h")
@@ -169,7 +169,7 @@ def test_pages_follow_cursors_both_ways(api: APIClient, team: Project, other_tea
     assert (with_other_filter.status_code, list(with_other_filter.json()["fields"])) == (422, ["next"])
 
 
-def test_counts_of_a_page_take_one_query_however_long_it_is(api: APIClient, team: Project, now: datetime) -> None:
+def test_counts_of_a_page_take_one_query_however_long_it_is(api: ApiCaller, team: Project, now: datetime) -> None:
     def queries(path: str) -> int:
         with CaptureQueriesContext(connection) as captured:
             assert api.get(path).status_code == 200
@@ -183,7 +183,7 @@ def test_counts_of_a_page_take_one_query_however_long_it_is(api: APIClient, team
 
 
 def test_events_and_ignored_events_of_a_request_are_apart(
-    api: APIClient, team: Project, other_team: Project, now: datetime
+    api: ApiCaller, team: Project, other_team: Project, now: datetime
 ) -> None:
     row, another = make_request(team, now), make_request(team, now)
     event = make_event(row, team, now)
@@ -199,7 +199,7 @@ def test_events_and_ignored_events_of_a_request_are_apart(
     assert ids(api.get(f"/v1/requests/{row.id}/events?status=FAILED")) == []
 
 
-def test_events_of_an_old_request_are_found_without_a_range(api: APIClient, team: Project, now: datetime) -> None:
+def test_events_of_an_old_request_are_found_without_a_range(api: ApiCaller, team: Project, now: datetime) -> None:
     ensure_partitions(now=now, days_back=40)
     row = make_request(team, now - timedelta(days=35))
     event = make_event(row, team, now - timedelta(days=35) + MINUTE)
@@ -207,7 +207,7 @@ def test_events_of_an_old_request_are_found_without_a_range(api: APIClient, team
 
 
 def test_the_count_has_the_filters_of_the_list(
-    api: APIClient, team: Project, other_team: Project, now: datetime, monkeypatch: pytest.MonkeyPatch
+    api: ApiCaller, team: Project, other_team: Project, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(3):
         make_request(team, now, verified=number > 0)
@@ -222,7 +222,7 @@ def test_the_count_has_the_filters_of_the_list(
 
 @pytest.mark.parametrize("suffix", ["", "/events", "/ignored_events", "/raw_body"])
 def test_a_strangers_request_is_not_there(
-    api: APIClient, team: Project, other_team: Project, now: datetime, suffix: str
+    api: ApiCaller, team: Project, other_team: Project, now: datetime, suffix: str
 ) -> None:
     own, foreign = make_request(team, now), make_request(other_team, now)
     assert api.get(f"/v1/requests/{own.id}{suffix}").status_code == 200
@@ -233,4 +233,4 @@ def test_a_strangers_request_is_not_there(
 
 def test_nobody_reads_without_credentials(team: Project) -> None:
     for path in ("requests", "requests/count", "events", "events/count", "attempts"):
-        assert APIClient().get(f"/v1/{path}").status_code == 401
+        assert ApiCaller(prefix="").get(f"/v1/{path}").status_code == 401

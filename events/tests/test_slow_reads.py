@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 from django.db.models import Func, QuerySet, TextField, Value
-from rest_framework.test import APIClient
 
 from events import selectors
 from events.tests.seed import Project, make_request
+from fasthook.testing import ApiCaller
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def slow_lists(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("slow_lists")
 def test_a_list_that_would_read_too_long_is_refused_with_what_to_do(
-    api: APIClient, team: Project, now: datetime
+    api: ApiCaller, team: Project, now: datetime
 ) -> None:
     make_request(team, now)
     answer = api.get("/v1/requests")

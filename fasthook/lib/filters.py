@@ -15,7 +15,7 @@ from django import forms
 from django.db.models import QuerySet
 from django.http import QueryDict
 from django_filters import Filter, FilterSet
-from drf_spectacular.utils import OpenApiParameter, extend_schema_field
+from drf_spectacular.utils import extend_schema_field
 
 from fasthook.lib import pagination
 from fasthook.lib.clock import parse_when
@@ -172,13 +172,3 @@ class ListFilter(FilterSet):
     def signature(self) -> list[tuple[str, str]]:
         """What ties a cursor to these filters, as they were written: `from=now-15m` stays itself from page to page."""
         return sorted((name, text) for name, text in self.params.items() if name not in _NOT_IN_SIGNATURE and text)
-
-
-def list_parameters(filterset: type[ListFilter]) -> list[OpenApiParameter]:
-    """The list's query parameters for its OpenAPI description."""
-    described = {name: found.extra.get("help_text", "") for name, found in filterset.base_filters.items()}
-    described |= dict.fromkeys((*filterset.extra, *pagination.PARAMETERS), "")
-    return [
-        OpenApiParameter(name, int if name == "limit" else str, OpenApiParameter.QUERY, description=text)
-        for name, text in described.items()
-    ]
