@@ -48,12 +48,13 @@ def main() -> int:
 
 
 def _run(environment: dict[str, str], data_dir: Path, console: Console) -> int:
+    # Before the look at the port: they may be what holds it.
+    if leftovers := end_leftovers(data_dir):
+        console.say(f"Ended {len(leftovers)} processes that an earlier run left behind.")
     specs = _checked_specs(environment, data_dir)
     if isinstance(specs, str):
         console.say(specs)
         return 1
-    if leftovers := end_leftovers(data_dir):
-        console.say(f"Ended {len(leftovers)} processes that an earlier run left behind.")
     environment = {**local_secrets(data_dir), **environment}
     services = _services_for(environment, data_dir)
     try:

@@ -83,14 +83,16 @@ class Pool:
 
     async def _keep(self, member: Supervised) -> None:
         clock = asyncio.get_running_loop().time
-        backoff_s = FIRST_BACKOFF_S
+        backoff_s = 0.0
         while not self._stopping.is_set():
             began = clock()
             await self._live_once(member)
             if self._stopping.is_set():
                 return
             member.deaths += 1
-            backoff_s = FIRST_BACKOFF_S if clock() - began > STEADY_S else min(backoff_s * 2, LAST_BACKOFF_S)
+            if clock() - began > STEADY_S:
+                backoff_s = 0.0
+            backoff_s = min(max(backoff_s * 2, FIRST_BACKOFF_S), LAST_BACKOFF_S)
             how = describe_status(member.last_status)
             self._console.say(f"!! {member.spec.name} died ({how}); starting it again in {backoff_s:g} s.")
             await _set_within(self._stopping, backoff_s)
