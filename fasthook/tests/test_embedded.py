@@ -19,7 +19,7 @@ import redis
 
 from fasthook.embedded import EmbeddedError, EmbeddedServices, make_throwaway_folder, start_services
 from fasthook.embedded import postgres as postgres_module
-from fasthook.embedded.account import Account
+from fasthook.embedded.account import Account, account_for
 from fasthook.embedded.leftover import postgres_processes
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -114,26 +114,41 @@ def test_killed_servers_are_revived_at_the_same_addresses_with_all_that_was_comm
         assert run_sql(services.database_url, "SELECT * FROM kept") == [(1,)]
 
 
-def test_servers_end_when_their_starter_is_killed_and_the_next_start_takes_over(data_dir: Path) -> None:
+def start_and_be_killed(data_dir: Path, *, before: str = "") -> None:
     program = (
-        "import os, pathlib, sys\nfrom fasthook.embedded import start_services\n"
-        "start_services(pathlib.Path(sys.argv[1]), throwaway=True)\nos.kill(os.getpid(), 9)"
+        "import os, pathlib, sys\nfrom fasthook.embedded import child, start_services\n"
+        f"{before}\nstart_services(pathlib.Path(sys.argv[1]), valkey=False, throwaway=True)\nos.kill(os.getpid(), 9)"
     )
     done = subprocess.run([sys.executable, "-c", program, str(data_dir)], cwd=ROOT, check=False)
     assert done.returncode == -signal.SIGKILL
+
+
+def test_servers_end_when_their_starter_is_killed(data_dir: Path) -> None:
+    start_and_be_killed(data_dir)
+    wait_for(lambda: postgres_processes(data_dir / "postgres") == [])
+
+
+def test_a_server_that_outlived_its_starter_is_ended_by_the_next_start(data_dir: Path) -> None:
+    start_and_be_killed(data_dir, before="child._libc = None")
+    left = postgres_processes(data_dir / "postgres")
+    assert left
     with postgres_on(data_dir) as services:
         assert run_sql(services.database_url, "SELECT 1") == [(1,)]
-    wait_for(lambda: postgres_processes(data_dir / "postgres") == [])
+        assert not set(left) & set(postgres_processes(data_dir / "postgres"))
 
 
 def test_a_pid_file_that_names_an_unrelated_live_process_does_not_stop_the_start(data_dir: Path) -> None:
     with postgres_on(data_dir):
         pid_file = data_dir / "postgres" / "postmaster.pid"
         lines = pid_file.read_text().splitlines()
-    # As after a power cut: the file is there, its pid belongs to somebody else by now (here: to us).
-    pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
-    with postgres_on(data_dir) as services:
-        assert run_sql(services.database_url, "SELECT 1") == [(1,)]
+    # As after a power cut: the file is there, its pid belongs to another process of the same account by now.
+    account = account_for(data_dir / "postgres")
+    with subprocess.Popen(["/bin/sleep", "60"], cwd="/", **account.popen_options()) as stranger:
+        pid_file.write_text("\n".join([str(stranger.pid), *lines[1:]]) + "\n")
+        with postgres_on(data_dir) as services:
+            assert run_sql(services.database_url, "SELECT 1") == [(1,)]
+        assert stranger.poll() is None
+        stranger.kill()
 
 
 def test_a_start_that_fails_says_so_with_the_end_of_the_log(data_dir: Path) -> None:
