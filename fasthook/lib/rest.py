@@ -5,6 +5,7 @@ Knows no resource and no team. Shapes of bodies are read by `fasthook.lib.inputs
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,6 +27,7 @@ from fasthook.lib.errors import FastHookError, MalformedInput, NotFound, Unavail
 log = structlog.get_logger(__name__)
 
 MAX_DEPTH = 64
+_FIRST_NAME = re.compile(r"[.\[]")
 RETRY_AFTER_S = 5
 # Away, restarting, or no connection free in time (psycopg_pool's PoolTimeout is an OperationalError).
 DATABASE_FAULTS = (OperationalError, InterfaceError, psycopg.OperationalError)
@@ -92,7 +94,7 @@ def _refuse_unstorable(value: Any) -> None:
                 raise invalid(path, "must not contain NUL characters")
         elif isinstance(item, dict | list):
             if depth >= MAX_DEPTH:
-                raise invalid(path.partition(".")[0], f"is nested deeper than {MAX_DEPTH} levels")
+                raise invalid(_FIRST_NAME.split(path)[0], f"is nested deeper than {MAX_DEPTH} levels")
             waiting.extend(_children(item, path, depth + 1))
 
 

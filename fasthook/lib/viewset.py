@@ -14,11 +14,11 @@ from rest_framework.viewsets import ViewSet
 
 
 class ApiViewSet(ViewSet):
-    metadata_class = None  # OPTIONS answers 405 and Allow
+    http_method_names = ["get", "head", "post", "put", "patch", "delete"]
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         # Without a length REST framework takes a chunked body for an empty one.
-        if "CONTENT_LENGTH" not in request.META and request.META.get("HTTP_TRANSFER_ENCODING"):
+        if not request.META.get("CONTENT_LENGTH") and request.META.get("HTTP_TRANSFER_ENCODING"):
             request._body = request.read(settings.MAX_API_BODY_BYTES + 1)
             request.META["CONTENT_LENGTH"] = str(len(request.body))
         return super().initialize_request(request, *args, **kwargs)
