@@ -51,7 +51,7 @@ class RequestViewSet(ApiViewSet):
         operation_id="list_requests",
         tags=["requests"],
         parameters=filter_parameters(RequestFilter, paged=True),
-        responses=outputs.evidence_list("Request", outputs.RequestOutput),
+        responses=outputs.REQUEST_LIST,
     )
     def list(self, request: Call) -> Response:
         listing = list_requests(_team_id(request), read_params(request.query_params), now=utc_now())
@@ -71,7 +71,7 @@ class RequestViewSet(ApiViewSet):
         operation_id="list_request_events",
         tags=["requests"],
         parameters=filter_parameters(EventFilter, paged=True),
-        responses=outputs.evidence_list("Event", outputs.EventOutput),
+        responses=outputs.EVENT_LIST,
     )
     def events(self, request: Call, request_id: str) -> Response:
         return _branches(request, request_id, list_events)
@@ -80,7 +80,7 @@ class RequestViewSet(ApiViewSet):
         operation_id="list_request_ignored_events",
         tags=["requests"],
         parameters=filter_parameters(EventFilter, paged=True),
-        responses=outputs.evidence_list("Event", outputs.EventOutput),
+        responses=outputs.EVENT_LIST,
     )
     def ignored_events(self, request: Call, request_id: str) -> Response:
         return _branches(request, request_id, list_ignored_events)
@@ -105,7 +105,7 @@ class EventViewSet(ApiViewSet):
         operation_id="list_events",
         tags=["events"],
         parameters=filter_parameters(EventFilter, paged=True),
-        responses=outputs.evidence_list("Event", outputs.EventOutput),
+        responses=outputs.EVENT_LIST,
     )
     def list(self, request: Call) -> Response:
         return _events_answer(list_events(_team_id(request), read_params(request.query_params), now=utc_now()))
@@ -135,7 +135,7 @@ class AttemptViewSet(ApiViewSet):
         operation_id="list_attempts",
         tags=["attempts"],
         parameters=filter_parameters(AttemptFilter, paged=True),
-        responses=outputs.evidence_list("Attempt", outputs.AttemptOutput),
+        responses=outputs.ATTEMPT_LIST,
     )
     def list(self, request: Call) -> Response:
         listing = list_attempts(_team_id(request), read_params(request.query_params), now=utc_now())

@@ -35,7 +35,7 @@ class RequestOutput(serializers.Serializer[Any]):
     id = serializers.CharField()
     team_id = serializers.CharField()
     source_id = serializers.CharField()
-    status = serializers.ChoiceField(choices=RequestStatus.values)
+    status = serializers.ChoiceField(choices=RequestStatus.choices)
     verified = serializers.BooleanField()
     rejection_cause = serializers.CharField(allow_null=True)
     handshake = serializers.BooleanField()
@@ -81,7 +81,7 @@ class AttemptOutput(serializers.Serializer[Any]):
     destination_id = serializers.CharField()
     attempt_number = serializers.IntegerField()
     trigger = serializers.ChoiceField(choices=[trigger.value for trigger in Trigger])
-    status = serializers.ChoiceField(choices=AttemptStatus.values)
+    status = serializers.ChoiceField(choices=AttemptStatus.choices)
     response_status = serializers.IntegerField(allow_null=True)
     error_code = serializers.CharField(allow_null=True)
     error_message = serializers.CharField(required=False)
@@ -114,3 +114,8 @@ class LatestInputOutput(serializers.Serializer[Any]):
 
 def evidence_list(name: str, output: Output) -> serializers.Serializer[Any]:
     return list_answer(name, output, facts={"applied_range": AppliedRangeOutput()})
+
+
+REQUEST_LIST = evidence_list("Request", RequestOutput)
+EVENT_LIST = evidence_list("Event", EventOutput)
+ATTEMPT_LIST = evidence_list("Attempt", AttemptOutput)
