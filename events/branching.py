@@ -1,7 +1,7 @@
 """Branching: what each live connection makes of a request. Decides only; routing reads and writes.
 
-Rules apply in the order deduplicate, filter, delay. Whether a deduplication key is taken already is known only under its lock,
-so a branch carries its key, and `settle_windows` judges all branches of a batch against the stored windows at once.
+Rules apply in the order deduplicate, filter, delay. Whether a deduplication key is taken is known only under
+its lock, so a branch carries its key, and `settle_windows` judges all branches of a batch against the stored windows.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def settle_windows(
 ) -> tuple[list[Branch], dict[tuple[str, bytes], Window]]:
     """The branches with duplicates ignored, and the windows that were opened, to be stored.
 
-    Judged in the order in which the requests were accepted. A window is fixed from its first request; a request that was
+    Judged in the order in which the requests were accepted. A window is fixed from its first request; one that was
     accepted before it but is routed after it counts as a repeat of it too.
     """
     windows = dict(stored)

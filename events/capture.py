@@ -1,8 +1,8 @@
 """Capture: requests that arrive together are committed together, and each caller hears of it after the commit.
 
-One writer thread per process takes whatever waits, COPYs it in one transaction, and tells the callers. While it writes, the
-next group gathers: under load groups grow by themselves, and a lone request waits for nobody. Routing's jobs are written in
-the same commit. Rejected requests beyond their evidence budget are counted here instead of stored.
+One writer thread per process takes whatever waits, COPYs it in one transaction, and tells the callers. While it writes,
+the next group gathers: under load groups grow by themselves, and a lone request waits for nobody. Routing's jobs are
+written in the same commit. Rejected requests beyond their evidence budget are counted here instead of stored.
 """
 
 from __future__ import annotations
@@ -59,10 +59,6 @@ class CapturedRequest:
         return len(self.body or b"")
 
 
-class CaptureOverloaded(Exception):
-    """More bytes wait to be written than this process may hold."""
-
-
 class CaptureFailed(Exception):
     """The request was not stored: Postgres is away or refused it."""
 
@@ -78,7 +74,6 @@ class Capture:
 
     def __init__(self) -> None:
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
-        self._waiting_bytes = 0
         self._discarded: Counter[tuple[str, str, datetime, str]] = Counter()
         self._discarded_lock = threading.Lock()
         self._database = DataConnection("capture")
@@ -99,17 +94,11 @@ class Capture:
             self._nudger.stop()
 
     async def store(self, request: CapturedRequest) -> None:
-        """Returns once the request is on disk. CaptureOverloaded or CaptureFailed when it is not."""
-        if self._waiting_bytes + request.size > settings.CAPTURE_QUEUE_BYTES and self._waiting_bytes:
-            raise CaptureOverloaded
+        """Returns once the request is on disk; CaptureFailed when it is not. Bounding what waits is the caller's."""
         assert self._loop is not None
         waiting = _Waiting(request, self._loop.create_future())
-        self._waiting_bytes += request.size
-        try:
-            self._waiting.put(waiting)
-            await waiting.caller
-        finally:
-            self._waiting_bytes -= request.size
+        self._waiting.put(waiting)
+        await waiting.caller
 
     def discard(self, *, team_id: str, source_id: str, cause: str, now: datetime) -> None:
         """Counts a rejected request that is not stored; written about once a second."""

@@ -1,7 +1,7 @@
 """Delivery: claims due jobs, sends many at once on one event loop, and records what came of them in batches.
 
-A drain claims while there is work and room, and keeps listening while deliveries are in flight, so a hanging receiver does
-not keep the worker from the others. The database is spoken to from threads; one records while the loop sends.
+A drain claims while there is work and room, and keeps listening while deliveries are in flight, so a hanging receiver
+does not keep the worker from the others. The database is spoken to from threads; one records while the loop sends.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeVar
 from uuid import uuid4
 
@@ -74,7 +75,7 @@ class Deliverer:
         try:
             more = True
             while more and not stopping.is_set():
-                with listening("deliver", lambda: loop.call_soon_threadsafe(self._wake.set)):
+                with listening("deliver", partial(loop.call_soon_threadsafe, self._wake.set)):
                     await self._work(stopping)
                 # Whoever committed while nobody listened any more has sent a message, or is found here.
                 more = not stopping.is_set() and await self._claim() > 0

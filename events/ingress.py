@@ -21,7 +21,7 @@ from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from events.capture import Capture, CapturedRequest, CaptureFailed, CaptureOverloaded
+from events.capture import Capture, CapturedRequest, CaptureFailed
 from fasthook.lib.errors import envelope
 from fasthook.lib.ids import new_id
 from sources.catalog import SourceCatalog, SourceEntry
@@ -49,12 +49,28 @@ class Rejection:
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-class _BodyTooLarge(Exception):
-    pass
-
-
 class _Disconnected(Exception):
     pass
+
+
+class _Overloaded(Exception):
+    pass
+
+
+class HeldBytes:
+    """The bodies that this process holds, from their first byte to their commit: bounded, whoever sends them."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._held = 0
+
+    def take(self, size: int) -> None:
+        if self._held + size > self._limit:
+            raise _Overloaded
+        self._held += size
+
+    def give_back(self, size: int) -> None:
+        self._held -= size
 
 
 class SourceAddress:
@@ -89,6 +105,7 @@ class Ingress:
         self._address = SourceAddress(settings.INGRESS_URL_TEMPLATE)
         self._catalog = SourceCatalog()
         self._capture = Capture()
+        self._held = HeldBytes(settings.CAPTURE_QUEUE_BYTES)
         self._budget = EvidenceBudget(settings.REJECTED_EVIDENCE_PER_MINUTE)
         self._refreshing: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
@@ -110,28 +127,37 @@ class Ingress:
         assert address is not None
         slug, path = address
         if not self._ready.is_set():
-            return await _answer_unavailable(send, "FastHook is starting; try again in a moment")
+            await _answer_unavailable(send, "FastHook is starting; try again in a moment")
+            return
         source = self._catalog.by_slug.get(slug)
         if source is None:
-            return await _answer_error(send, 404, "UNKNOWN_SOURCE", "no source has this URL; copy it from the source")
+            await _answer_error(send, 404, "UNKNOWN_SOURCE", "no source has this URL; copy it from the source")
+            return
         if source.fault is not None:
-            return await _answer_unavailable(send, "this source cannot be served; its operator must look at the log")
+            await _answer_unavailable(send, "this source cannot be served; its operator must look at the log")
+            return
         try:
             await self._take(source, path, scope, receive, send)
         except _Disconnected:
-            return None
+            pass
         except (CaptureFailed, TimeoutError):
             await _answer_unavailable(send, "storage is not available; nothing was stored, send it again")
-        except CaptureOverloaded:
+        except _Overloaded:
             await _answer_unavailable(send, "too much waits to be stored; nothing was stored, send it again")
 
     async def _take(self, source: SourceEntry, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        body = _Body(self._held, settings.MAX_BODY_BYTES)
+        try:
+            content = await body.read(scope, receive)
+            await self._judge_and_store(source, path, scope, content, send)
+        finally:
+            body.let_go()
+
+    async def _judge_and_store(
+        self, source: SourceEntry, path: str, scope: Scope, body: bytes | None, send: Send
+    ) -> None:
         request_id = new_id("req")
         headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]
-        try:
-            body: bytes | None = await _read_body(scope, receive, settings.MAX_BODY_BYTES)
-        except _BodyTooLarge:
-            body = None
         rejection = self._judge(source, path, scope, headers, body)
         captured = CapturedRequest(
             id=request_id,
@@ -148,9 +174,8 @@ class Ingress:
         )
         if rejection is not None:
             await self._leave_evidence(captured)
-            return await _answer_error(
-                send, rejection.status, rejection.cause, rejection.message, headers=rejection.headers
-            )
+            await _answer_error(send, rejection.status, rejection.cause, rejection.message, headers=rejection.headers)
+            return
         await asyncio.wait_for(self._capture.store(captured), _STORE_TIMEOUT_S)
         await _answer_accepted(send, source, request_id)
 
@@ -186,7 +211,7 @@ class Ingress:
             return
         try:
             await asyncio.wait_for(self._capture.store(captured), _STORE_TIMEOUT_S)
-        except (CaptureFailed, CaptureOverloaded, TimeoutError):
+        except (CaptureFailed, TimeoutError):
             self._capture.discard(team_id=captured.team_id, source_id=captured.source_id, cause=cause, now=now)
 
     async def _keep_refreshed(self) -> None:
@@ -229,24 +254,35 @@ def _refresh(catalog: SourceCatalog) -> None:
         connection.close()
 
 
-async def _read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
-    """The whole body. _BodyTooLarge as soon as it is known to be; what still comes is the server's to drop."""
-    announced = _header(scope, b"content-length")
-    if announced.isdigit() and int(announced) > limit:
-        raise _BodyTooLarge
-    chunks: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _Disconnected
-        chunk = message.get("body", b"")
-        size += len(chunk)
-        if size > limit:
-            raise _BodyTooLarge
-        chunks.append(chunk)
-        if not message.get("more_body", False):
-            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+class _Body:
+    """One call's body: what it holds of the process's bytes, and its limit."""
+
+    def __init__(self, held: HeldBytes, limit: int) -> None:
+        self._held = held
+        self._limit = limit
+        self._size = 0
+
+    async def read(self, scope: Scope, receive: Receive) -> bytes | None:
+        """The whole body; None as soon as it is known to be too large. What still comes is the server's to drop."""
+        announced = _header(scope, b"content-length")
+        if announced.isdigit() and int(announced) > self._limit:
+            return None
+        chunks: list[bytes] = []
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise _Disconnected
+            chunk = message.get("body", b"")
+            if self._size + len(chunk) > self._limit:
+                return None
+            self._held.take(len(chunk))
+            self._size += len(chunk)
+            chunks.append(chunk)
+            if not message.get("more_body", False):
+                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+    def let_go(self) -> None:
+        self._held.give_back(self._size)
 
 
 def _inbound(scope: Scope, path: str, headers: list[tuple[str, str]], body: bytes) -> InboundRequest:

@@ -1,7 +1,7 @@
 """Lanes: one destination's claimed jobs in one delivery worker, and how many more it has room for. Pure.
 
-A lane sends at most `max_concurrency` at once. It claims ahead as far as it can send soon: a fast receiver's lane holds
-several rounds, so that claims stay large; a slow one's holds what it can start at once, so that no lease runs out waiting.
+A lane sends at most `max_concurrency` at once. It claims ahead as far as it can send soon: a fast receiver's lane
+holds several rounds, so that claims stay large; a slow one's what it can start at once, so that no lease runs out.
 """
 
 from __future__ import annotations

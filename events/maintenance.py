@@ -1,4 +1,4 @@
-"""Housekeeping: waking stages that have something due, partitions ahead and behind, windows and counters that are over."""
+"""Housekeeping: waking stages that have something due, partitions ahead and behind, windows that are over."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from teams.models import SessionToken
 
 log = structlog.get_logger(__name__)
 
-# delivery_job has no index by due_at alone: a worker finds what is due lane by lane, so it is asked whenever there are any.
+# delivery_job has no index by due_at alone (a worker finds what is due lane by lane), so any job is a reason to ask.
 _DUE = """
 SELECT
     EXISTS (SELECT 1 FROM route_job WHERE due_at <= now()),
@@ -44,16 +44,16 @@ def keep_house(*, now: datetime) -> None:
     log.info("house.kept", partitions_made=made, partitions_dropped=dropped, windows=windows, counters=counters)
 
 
-def _delete_in_pages(table: str, condition: str, *params: object) -> int:
+def _delete_in_pages(table: str, condition: str, *params: datetime) -> int:
     deleted = 0
     while True:
         with connection.cursor() as cursor:
             cursor.execute(
-                f"DELETE FROM {table} WHERE ctid = ANY(ARRAY("
+                f"DELETE FROM {table} WHERE ctid = ANY(ARRAY("  # noqa: S608 - names of ours
                 f"SELECT ctid FROM {table} WHERE {condition} LIMIT {_PAGE} FOR UPDATE SKIP LOCKED))",
                 params,
             )
-            page = cursor.rowcount
+            page: int = cursor.rowcount
         deleted += page
         if page < _PAGE:
             return deleted

@@ -20,7 +20,7 @@ _NAME = re.compile(r"(?P<table>[a-z_]+)_(?P<day>\d{8})")
 
 
 def ensure_partitions(*, now: datetime, days_ahead: int = DAYS_AHEAD, days_back: int = 1) -> list[str]:
-    """Makes what is missing from yesterday to a week ahead; returns the names made. Safe to run from everywhere at once.
+    """Makes what is missing from yesterday to a week ahead; returns the names made. Safe to run many times at once.
 
     Yesterday too: an id made before midnight may be written after it.
     """

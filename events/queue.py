@@ -165,7 +165,8 @@ def release_lanes(connection: Connection[Any], worker: UUID, *, kept: Collection
 
 
 def _claimed(token: UUID, row: Sequence[Any]) -> ClaimedJob:
-    return ClaimedJob(token, *row[:8], Trigger(row[8]), row[9], row[10], float(row[11] or 0), *row[12:])
+    trigger, wait_s = Trigger(row[8]), float(row[11])
+    return ClaimedJob(token, *row[:8], trigger, *row[9:11], wait_s, *row[12:])  # type: ignore[call-arg]
 
 
 def _json(value: object) -> Jsonb | None:

@@ -1,7 +1,7 @@
 """Routing: claims accepted requests in batches and writes their branches, exactly once.
 
-One transaction per batch writes events, ignored branches, deduplication windows and delivery jobs, and deletes the route
-jobs. It holds the configuration gate (teams/config_version.py), so what it writes is what the configuration says at
+One transaction per batch writes events, ignored branches, deduplication windows and delivery jobs, and deletes the
+route jobs. It holds the configuration gate (teams/config_version.py), so what it writes is what the configuration says at
 its commit: no event slips past a pause, none is left on hold after an unpause.
 """
 
@@ -26,7 +26,7 @@ from connections.catalog import ConnectionCatalog
 from connections.rules.payload import RuleInput, parse_body, parse_query
 from destinations.catalog import destination_catalog
 from events.branching import Branch, RoutableRequest, Window, decide_branches, looks_at_payload, settle_windows
-from events.states import Rank, Trigger
+from events.states import Rank, Status, Trigger
 from fasthook.lib.headers import merge_headers
 from fasthook.lib.ids import time_of
 from fasthook.lib.nudge import begin, listening, nudge, recruit
@@ -74,9 +74,10 @@ class Router:
         if not requests:
             return 0
         requests = self._with_payloads(requests)
-        branches = self._database.run(self._write, requests, token)
-        log.debug("batch.routed", requests=len(requests), branches=branches)
-        nudge("deliver")
+        due = self._database.run(self._write, requests, token)
+        log.debug("batch.routed", requests=len(requests), due=due)
+        if due:
+            nudge("deliver")
         return len(requests)
 
     def close(self) -> None:
@@ -93,6 +94,7 @@ class Router:
         return request.payload is None and any(map(looks_at_payload, self._connections.live(request.source_id)))
 
     def _write(self, connection: Connection[Any], requests: list[RoutableRequest], token: UUID) -> int:
+        """Writes the batch's branches; returns how many deliveries are due now."""
         with connection.transaction(), connection.cursor() as cursor:
             cursor.execute(SQL["take_gate"], {"gate": CONFIG_GATE})
             if self._refresh(cursor):
@@ -104,8 +106,7 @@ class Router:
             own = {row[0] for row in cursor.fetchall()}
             branches = self._decide(request for request in requests if request.id in own)
             branches = _settle_windows(cursor, branches)
-            _write_branches(cursor, branches)
-            return len(branches)
+            return _write_branches(cursor, branches)
 
     def _refresh(self, cursor: Cursor[Any]) -> bool:
         row = cursor.execute(CURRENT_VERSION_SQL).fetchone()
@@ -222,9 +223,10 @@ def _copy(table: str, columns: dict[str, str]) -> str:
     return f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)"
 
 
-def _write_branches(cursor: Cursor[Any], branches: list[Branch]) -> None:
+def _write_branches(cursor: Cursor[Any], branches: list[Branch]) -> int:
+    """Writes events and delivery jobs; returns how many deliveries are due now."""
     if not branches:
-        return
+        return 0
     now = datetime.now(UTC)
     with cursor.copy(_copy("events", _EVENT_COLUMNS)) as copy:
         copy.set_types(list(_EVENT_COLUMNS.values()))
@@ -236,6 +238,7 @@ def _write_branches(cursor: Cursor[Any], branches: list[Branch]) -> None:
             copy.set_types(list(_JOB_COLUMNS.values()))
             for branch in waiting:
                 copy.write_row(_job_row(branch))
+    return sum(branch.status is Status.QUEUED for branch in branches)
 
 
 def _event_row(branch: Branch, now: datetime) -> tuple[Any, ...]:

@@ -1,8 +1,8 @@
-"""Settling: bringing waiting work in line with a connection or destination that was paused, unpaused, disabled or deleted.
+"""Settling: bringing waiting work in line with a connection or destination that was paused, unpaused or ended.
 
-The change itself only marks its row (`settle_requested_at`) and nudges. Settling moves the work in pages, looking at the row
-anew under the configuration gate for each, and clears the mark when nothing is left to move: also what was in flight
-when the change came. A crash or a second worker does no harm.
+The change itself only marks its row (`settle_requested_at`) and nudges. Settling moves the work in pages, looking at
+the row anew under the configuration gate for each, and clears the mark when nothing is left to move: also what was in
+flight when the change came. A crash or a second worker does no harm.
 """
 
 from __future__ import annotations

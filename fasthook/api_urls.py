@@ -10,6 +10,7 @@ from django.urls import path
 from connections.api import ConnectionViewSet
 from connections.cascade import delete_destination_with_connections, delete_source_with_connections
 from destinations.api import DestinationViewSet
+from events.api import AttemptViewSet, EventViewSet, LatestInputViewSet, RequestViewSet
 from sources.api import SourceViewSet
 from teams.api import LoginViewSet, ProjectSecretsViewSet, SessionViewSet
 
@@ -53,5 +54,18 @@ urlpatterns = [
     path("connections/<str:id>/unpause", connections(action("unpause"))),
     path("connections/<str:id>/enable", connections(action("enable"))),
     path("connections/<str:id>/disable", connections(action("disable"))),
-    # ---- Evidence: requests, events, attempts
+    # ---- Evidence
+    path("requests", RequestViewSet.as_view({"get": "list"})),
+    path("requests/count", RequestViewSet.as_view({"get": "count"})),
+    path("requests/<str:request_id>", RequestViewSet.as_view({"get": "retrieve"})),
+    path("requests/<str:request_id>/events", RequestViewSet.as_view({"get": "events"})),
+    path("requests/<str:request_id>/ignored_events", RequestViewSet.as_view({"get": "ignored_events"})),
+    path("requests/<str:request_id>/raw_body", RequestViewSet.as_view({"get": "raw_body"})),
+    path("events", EventViewSet.as_view({"get": "list"})),
+    path("events/count", EventViewSet.as_view({"get": "count"})),
+    path("events/<str:event_id>", EventViewSet.as_view({"get": "retrieve"})),
+    path("events/<str:event_id>/raw_body", EventViewSet.as_view({"get": "raw_body"})),
+    path("attempts", AttemptViewSet.as_view({"get": "list"})),
+    path("attempts/<str:attempt_id>", AttemptViewSet.as_view({"get": "retrieve"})),
+    path("connections/<str:connection_id>/latest-input", LatestInputViewSet.as_view({"get": "retrieve"})),
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, cast
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fasthook.settings")
 # Django answers each call on a thread of its own here, so they share a pool of connections.
@@ -44,7 +44,7 @@ class Application:
             return await self._ingress(scope, receive, send)
         if scope["path"].startswith("/mock/") or scope["path"] == "/mock":
             return await mock_application(scope, receive, send)
-        await django_application(scope, receive, send)
+        await django_application(cast("Any", scope), receive, cast("Any", send))
         return None
 
     async def _live(self, receive: Receive, send: Send) -> None:

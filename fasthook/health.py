@@ -1,4 +1,4 @@
-"""Liveness and readiness. Ready means: the web process answers, Postgres and Redis too, and every queue has a worker."""
+"""Liveness and readiness. Ready means: the web process, Postgres and Redis answer, and every queue has a worker."""
 
 from __future__ import annotations
 

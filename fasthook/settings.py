@@ -192,6 +192,12 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {
+        "ResourceStatus": ["enabled", "disabled"],
+        "RequestStatus": "events.models.RequestStatus",
+        "EventStatus": "events.states.Status",
+        "AttemptStatus": "events.models.AttemptStatus",
+    },
 }
 
 # ---- Celery

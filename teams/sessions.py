@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 _WINDOW_S = 60
 
 
-class TooManyAttempts(FastHookError):  # noqa: N818 - named like the rest of its family
+class TooManyAttempts(FastHookError):
     status = 429
     code = "TOO_MANY_REQUESTS"
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connections.rules.dedup import compile_dedup
@@ -180,6 +180,7 @@ def typed(value: Any) -> Any:
     return (type(value).__name__, value)
 
 
+@settings(deadline=None)
 @given(one=JSON, other=JSON)
 def test_keys_are_equal_exactly_when_the_values_are(one, other):
     rule = dedup(include_fields=["body.v"])
@@ -187,6 +188,7 @@ def test_keys_are_equal_exactly_when_the_values_are(one, other):
     assert equal is (typed(one) == typed(other))
 
 
+@settings(deadline=None)
 @given(one=JSON, other=JSON)
 def test_so_it_is_for_what_the_fast_encoder_refuses(one, other):
     rule = dedup(include_fields=["body.v"])
@@ -195,6 +197,7 @@ def test_so_it_is_for_what_the_fast_encoder_refuses(one, other):
     assert equal is (typed(one) == typed(other))
 
 
+@settings(deadline=None)
 @given(value=JSON)
 def test_the_key_survives_a_round_trip_through_json(value):
     rule = dedup()

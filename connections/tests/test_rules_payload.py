@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connections.rules.payload import parse_body, parse_query
@@ -50,6 +50,7 @@ def test_a_body_is_json_or_else_text(raw, parsed):
     assert parse_body(raw) == parsed
 
 
+@settings(deadline=None)
 @given(st.binary())
 def test_parsing_a_body_never_raises_and_never_makes_unstorable_text(raw):
     parsed = parse_body(raw)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -30,8 +30,10 @@ class _PaginationOutput(serializers.Serializer[Any]):
         ref_name = "Pagination"
 
 
-def list_answer(name: str, output: Output) -> serializers.Serializer[Any]:
-    """The shape of a list of `output`."""
+def list_answer(
+    name: str, output: Output, *, facts: Mapping[str, serializers.Field[Any, Any, Any, Any]] | None = None
+) -> serializers.Serializer[Any]:
+    """The shape of a list of `output`; `facts` are what the list says besides its page."""
     return inline_serializer(
         name=f"{name}List",
         fields={
@@ -39,6 +41,7 @@ def list_answer(name: str, output: Output) -> serializers.Serializer[Any]:
             "count": serializers.IntegerField(help_text="Models on this page."),
             "total": serializers.IntegerField(),
             "total_exact": serializers.BooleanField(),
+            **(facts or {}),
             "models": output(many=True),
         },
     )
@@ -49,6 +52,7 @@ def filter_parameters(filters: type[ListFilter], *, paged: bool) -> list[OpenApi
         OpenApiParameter(name, str, description=each.extra.get("help_text") or "")
         for name, each in filters.base_filters.items()
     ]
+    own += [OpenApiParameter(name, str) for name in filters.extra]
     if not paged:
         return own
     return [

@@ -34,9 +34,9 @@ def new_id(prefix: str) -> str:
         if now_ms > _last_ms:
             _last_ms = now_ms
             # The top bit stays clear, so that counting on inside this millisecond cannot overflow.
-            _last_random = random.getrandbits(_RANDOM_BITS - 1)  # noqa: S311 - ids are not secrets
+            _last_random = random.getrandbits(_RANDOM_BITS - 1)
         else:
-            _last_random += 1 + random.getrandbits(24)  # noqa: S311
+            _last_random += 1 + random.getrandbits(24)
         milliseconds, rand = _last_ms, _last_random
     return f"{prefix}_{_encode(_compose(milliseconds, rand))}"
 

@@ -1,8 +1,8 @@
 """Waking a stage, after commit, by a message that is allowed to get lost.
 
-The rows are the work; a nudge only says that there is some. A worker that is at work listens on a Redis channel and hears
-at once; when none listens, one Celery message wakes a worker. Until somebody begins, further nudges are dropped, so a
-burst costs one message. Beat nudges every second whatever happens: a lost nudge costs at most that.
+The rows are the work; a nudge only says that there is some. A worker at work listens on a Redis channel and
+hears at once; when none listens, one Celery message wakes a worker. Until somebody begins, further nudges are dropped,
+so a burst costs one message. Beat nudges every second whatever happens: a lost nudge costs at most that.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def begin(stage: str) -> None:
 
 
 @contextlib.contextmanager
-def listening(stage: str, heard: Callable[[], None]) -> Iterator[None]:
+def listening(stage: str, heard: Callable[[], object]) -> Iterator[None]:
     """Calls `heard` (from another thread) for every nudge of the stage while the block runs.
 
     After the block ends nobody listens, so a nudge sends a message; look for work once more then.
@@ -85,10 +85,10 @@ def listening(stage: str, heard: Callable[[], None]) -> Iterator[None]:
         thread.join(timeout=3)
 
 
-def _listen(stage: str, heard: Callable[[], None], stopping: threading.Event) -> None:
+def _listen(stage: str, heard: Callable[[], object], stopping: threading.Event) -> None:
     while not stopping.is_set():
         try:
-            with _redis().pubsub(ignore_subscribe_messages=True) as subscription:
+            with _redis().pubsub(ignore_subscribe_messages=True) as subscription:  # type: ignore[no-untyped-call]
                 subscription.subscribe(_channel(stage))
                 while not stopping.is_set():
                     if subscription.get_message(timeout=0.1) is not None:

@@ -39,8 +39,8 @@ class Page(Generic[M]):
     total: int
     total_exact: bool
 
-    def answer(self, rendered: list[dict[str, Any]]) -> dict[str, Any]:
-        """The list as the API answers it; `rendered` are this page's rows in order."""
+    def answer(self, rendered: list[dict[str, Any]], *, facts: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """The list as the API answers it; `rendered` are this page's rows in order, `facts` what it says besides."""
         return {
             "pagination": {
                 "order_by": self.order_by,
@@ -52,6 +52,7 @@ class Page(Generic[M]):
             "count": len(rendered),
             "total": self.total,
             "total_exact": self.total_exact,
+            **(facts or {}),
             "models": rendered,
         }
 

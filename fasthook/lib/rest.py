@@ -33,7 +33,7 @@ RETRY_AFTER_S = 5
 DATABASE_FAULTS = (OperationalError, InterfaceError, psycopg.OperationalError)
 
 
-class PayloadTooLarge(FastHookError):  # noqa: N818 - named like the rest of its family
+class PayloadTooLarge(FastHookError):
     status = 413
     code = "PAYLOAD_TOO_LARGE"
 

@@ -1,7 +1,7 @@
 """The data plane's own door to Postgres: named statements from .sql files, and a connection that mends itself.
 
-Ingress, routing and delivery work in batches on a few long-lived connections each; Django's connections serve everything
-else. A statement is found by the name that its file gives it, so that it can be read and EXPLAINed where it stands.
+Ingress, routing and delivery work in batches on a few long-lived connections each; Django's serve everything else.
+A statement is found by the name that its file gives it, so that it can be read and EXPLAINed where it stands.
 """
 
 from __future__ import annotations

@@ -1,0 +1,96 @@
+"""What the lists of evidence may be filtered by. Which index answers a filter is said beside the indexes
+(events/migrations/sql/0001_tables.sql)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+
+from connections.models import Connection
+from events.models import AttemptStatus, RequestStatus
+from events.states import IgnoredCause, Status, Trigger
+from fasthook.lib import timerange
+from fasthook.lib.filters import AnyInteger, AnyOf, IsSet, ListFilter, OneOf, YesNo
+
+REJECTION_CAUSES = ("SOURCE_DISABLED", "SOURCE_METHOD_NOT_ALLOWED", "PAYLOAD_TOO_LARGE", "SOURCE_AUTH_FAILED")
+ERROR_CODES = (
+    "BAD_RESPONSE",
+    "TIMEOUT",
+    "CONNECTION_REFUSED",
+    "CONNECTION_RESET",
+    "DNS_LOOKUP_FAILED",
+    "HOST_UNREACHABLE",
+    "TLS_ERROR",
+    "TLS_CERT_EXPIRED",
+    "TLS_CERT_INVALID",
+    "TOO_LARGE",
+    "ADDRESS_NOT_ALLOWED",
+    "INVALID_URL",
+    "CLI_UNAVAILABLE",
+    "CLI_ERROR",
+    "OAUTH2_FAILED",
+    "CANCELLED",
+    "INTERNAL_ERROR",
+)
+
+
+class RejectedFor(OneOf):
+    def filter(self, qs: QuerySet[Any], value: list[str] | None) -> QuerySet[Any]:
+        # Says what follows from a cause, so that the index over what was rejected answers.
+        return super().filter(qs.filter(status=RequestStatus.REJECTED), value) if value else qs
+
+
+class OfSource(AnyOf):
+    """Events of a source, by its connections: those are what the index is over."""
+
+    def filter(self, qs: QuerySet[Any], value: list[str] | None) -> QuerySet[Any]:
+        if not value:
+            return qs
+        connections = list(Connection.objects.filter(source_id__in=value).order_by("id").values_list("id", flat=True))
+        if not connections:
+            return qs.none()
+        by_connection = AnyOf(field_name="connection_id").filter(qs, connections)
+        return super().filter(by_connection, value)
+
+
+class RequestFilter(ListFilter):
+    extra = ("include", *timerange.PARAMETERS)
+
+    id = AnyOf()
+    source_id = AnyOf()
+    status = OneOf(RequestStatus.values)
+    verified = YesNo()
+    rejection_cause = RejectedFor(REJECTION_CAUSES)
+    is_retry = IsSet(field_name="retry_parent_request_id")
+    batch_operation_id = AnyOf()
+
+
+class EventFilter(ListFilter):
+    extra = ("include", *timerange.PARAMETERS)
+
+    id = AnyOf()
+    source_id = OfSource()
+    connection_id = AnyOf()
+    webhook_id = AnyOf(field_name="connection_id")
+    destination_id = AnyOf()
+    request_id = AnyOf()
+    status = OneOf(Status)
+    error_code = OneOf(ERROR_CODES)
+    response_status = AnyInteger()
+    ignored_cause = OneOf(IgnoredCause)
+    batch_operation_id = AnyOf()
+
+
+class AttemptFilter(ListFilter):
+    extra = ("include", *timerange.PARAMETERS)
+
+    id = AnyOf()
+    event_id = AnyOf()
+    connection_id = AnyOf()
+    webhook_id = AnyOf(field_name="connection_id")
+    destination_id = AnyOf()
+    status = OneOf(AttemptStatus.values)
+    error_code = OneOf(ERROR_CODES)
+    response_status = AnyInteger()
+    trigger = OneOf(Trigger)

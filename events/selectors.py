@@ -1,0 +1,218 @@
+"""Reads evidence: lists, details, latest input. Always of one team, always within a range of ids.
+
+Lists read at most MAX_READ_S: a filter that finds too little in too much is refused, with what to narrow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+import psycopg
+from django.db import OperationalError, connection, models, transaction
+from django.db.models import Count, Q, QuerySet
+
+from connections.models import Connection
+from events.list_filters import AttemptFilter, EventFilter, RequestFilter
+from events.models import Attempt, Event, Request, RequestStatus
+from events.states import NEVER_DELIVERED
+from fasthook.lib.errors import InvalidInput, NotFound, invalid
+from fasthook.lib.filters import ListFilter
+from fasthook.lib.ids import first_id_at, is_id, time_of
+from fasthook.lib.pagination import COUNT_UP_TO, Page, paginate
+from fasthook.lib.timerange import TimeRange, read_range
+
+MAX_LIMIT = 100
+MAX_READ_S = 10
+# Ids are made by many processes: what follows from a row may bear a slightly earlier time than the row.
+CLOCK_SKEW = timedelta(hours=1)
+
+ORDERS = {"created_at": "id"}
+IGNORED = Q(ignored_cause__in=[cause.value for cause in NEVER_DELIVERED])
+
+M = TypeVar("M", bound=models.Model)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[M]):
+    """A filtered list before it is read."""
+
+    resource: str
+    rows: QuerySet[M]
+    time_range: TimeRange
+    params: Mapping[str, str]
+    include: frozenset[str]
+    signature: list[Any]
+
+    def page(self) -> Page[M]:
+        with _bounded_read():
+            return paginate(
+                self.rows,
+                params=self.params,
+                resource=self.resource,
+                orders=ORDERS,
+                signature=self.signature,
+                max_limit=MAX_LIMIT,
+            )
+
+    def count(self) -> tuple[int, bool]:
+        """How many rows, up to COUNT_UP_TO, and whether that is all."""
+        with _bounded_read():
+            count = self.rows.order_by().values("pk")[: COUNT_UP_TO + 1].count()
+        return min(count, COUNT_UP_TO), count <= COUNT_UP_TO
+
+
+@dataclass(frozen=True, slots=True)
+class BranchCounts:
+    """Of one request: events, and branches that ended before they became a delivery."""
+
+    events: int = 0
+    ignored: int = 0
+
+
+def list_requests(team_id: str, params: Mapping[str, str], *, now: datetime) -> Listing[Request]:
+    rows = Request.objects.filter(team_id=team_id).defer("headers", "body", "query", "path")
+    return _listing("requests", rows, RequestFilter, prefix="req", params=params, now=now, parent="id")
+
+
+def list_events(team_id: str, params: Mapping[str, str], *, now: datetime) -> Listing[Event]:
+    """Branches that never were deliveries show only with `include=ignored` or `ignored_cause=...`.
+
+    `status=CANCELLED` alone does not show them: it is what bulk retry and cancelled_count mean by cancelled.
+    """
+    rows = Event.objects.filter(team_id=team_id)
+    if not params.get("ignored_cause") and "ignored" not in read_include(params, legal=("data", "ignored")):
+        rows = rows.exclude(IGNORED)
+    return _listing("events", rows, EventFilter, prefix="evt", params=params, now=now, parent="request_id")
+
+
+def list_ignored_events(team_id: str, params: Mapping[str, str], *, now: datetime) -> Listing[Event]:
+    rows = Event.objects.filter(IGNORED, team_id=team_id)
+    return _listing("ignored_events", rows, EventFilter, prefix="evt", params=params, now=now, parent="request_id")
+
+
+def list_attempts(team_id: str, params: Mapping[str, str], *, now: datetime) -> Listing[Attempt]:
+    rows = Attempt.objects.filter(team_id=team_id)
+    return _listing("attempts", rows, AttemptFilter, prefix="att", params=params, now=now, parent="event_id")
+
+
+def _listing(
+    resource: str,
+    rows: QuerySet[M],
+    filterset: type[ListFilter],
+    *,
+    prefix: str,
+    params: Mapping[str, str],
+    now: datetime,
+    parent: str,
+) -> Listing[M]:
+    """`parent` is the filter whose ids tell how far back its rows can lie, in place of the default range."""
+    filters = filterset(params, queryset=rows, now=now)
+    filtered: QuerySet[M] = filters.rows()
+    include = read_include(params, legal=("data", "ignored") if filterset is EventFilter else ("data",))
+    time_range = read_range(params, now=now, earliest=_earliest(params.get(parent, "")))
+    return Listing(
+        resource=resource,
+        rows=filtered.filter(**time_range.id_bounds(prefix)),
+        time_range=time_range,
+        params=params,
+        include=include,
+        signature=[filters.signature(), sorted(include - {"data"})],
+    )
+
+
+def _earliest(identifiers: str) -> datetime | None:
+    times = []
+    for identifier in identifiers.split(","):
+        try:
+            times.append(time_of(identifier.strip()))
+        except ValueError:
+            continue
+    return min(times) - CLOCK_SKEW if times else None
+
+
+def read_include(params: Mapping[str, str], *, legal: Collection[str]) -> frozenset[str]:
+    wanted = frozenset(part.strip() for part in params.get("include", "").split(",") if part.strip())
+    if not wanted <= set(legal):
+        raise invalid("include", f"must be one or several of: {', '.join(legal)}")
+    return wanted
+
+
+def get_request(team_id: str, identifier: str) -> Request:
+    return _get(Request.objects.all(), "request", team_id=team_id, identifier=identifier)
+
+
+def get_event(team_id: str, identifier: str) -> Event:
+    return _get(Event.objects.all(), "event", team_id=team_id, identifier=identifier)
+
+
+def get_attempt(team_id: str, identifier: str) -> Attempt:
+    return _get(Attempt.objects.all(), "attempt", team_id=team_id, identifier=identifier)
+
+
+_PREFIXES = {"request": "req", "event": "evt", "attempt": "att"}
+
+
+def _get(rows: QuerySet[M], kind: str, *, team_id: str, identifier: str) -> M:
+    row = rows.filter(pk=identifier, team_id=team_id).first() if is_id(_PREFIXES[kind], identifier) else None
+    if row is None:
+        raise NotFound(
+            f"there is no {kind} {identifier[:100]!r} in this team; evidence is kept for a limited time",
+            data={"id": identifier[:100]},
+        )
+    return row
+
+
+def count_branches(request_ids: Collection[str]) -> dict[str, BranchCounts]:
+    """The counts of each request that has branches, in one query."""
+    if not request_ids:
+        return {}
+    first = first_id_at("evt", time_of(min(request_ids)) - CLOCK_SKEW)
+    grouped = (
+        Event.objects.filter(request_id__in=request_ids, id__gte=first)
+        .values("request_id")
+        .annotate(total=Count("id"), ignored=Count("id", filter=IGNORED))
+    )
+    return {
+        row["request_id"]: BranchCounts(events=row["total"] - row["ignored"], ignored=row["ignored"]) for row in grouped
+    }
+
+
+def latest_input(team_id: str, connection_id: str) -> tuple[str, Request | None]:
+    """The connection's id and the last request that its source accepted, handshakes aside.
+
+    Raises NotFound when the connection is not there.
+    """
+    connections = Connection.objects.filter(team_id=team_id, deleted_at=None)
+    found = None if "\0" in connection_id else connections.filter(pk=connection_id).first()
+    if found is None:
+        raise NotFound(f"there is no connection {connection_id[:100]!r} in this team", data={"id": connection_id[:100]})
+    with _bounded_read():
+        request = (
+            Request.objects.filter(
+                source_id=found.source_id, team_id=team_id, status=RequestStatus.ACCEPTED, handshake=False
+            )
+            .order_by("-id")
+            .first()
+        )
+    return found.id, request
+
+
+@contextmanager
+def _bounded_read() -> Iterator[None]:
+    try:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET LOCAL statement_timeout = {int(MAX_READ_S * 1000)}")
+            yield
+    except OperationalError as error:
+        if not isinstance(error.__cause__, psycopg.errors.QueryCanceled):
+            raise
+        raise InvalidInput(
+            "this filter finds too little in too much: narrow from and to, or add a connection, destination or source",
+            code="RANGE_TOO_WIDE",
+            fields={"from": ["the range is too wide for this filter"]},
+        ) from None

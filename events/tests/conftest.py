@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from fasthook.testing import ApiCaller
+
+if TYPE_CHECKING:
+    from events.tests.seed import Project
+
+
+@pytest.fixture
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@pytest.fixture
+def team(db: None, now: datetime) -> Project:
+    from events.tests.seed import make_project
+
+    return make_project("team", now=now)
+
+
+@pytest.fixture
+def other_team(db: None, now: datetime) -> Project:
+    from events.tests.seed import make_project
+
+    return make_project("other", now=now)
+
+
+@pytest.fixture
+def api(team: Project) -> ApiCaller:
+    """Speaks for `team`."""
+    return ApiCaller(team.api_key, prefix="")

@@ -1,0 +1,16 @@
+"""Gunicorn's settings for the web role, whoever starts it. Address: --bind; number of workers: WEB_CONCURRENCY."""
+
+from __future__ import annotations
+
+import os
+
+worker_class = "uvicorn_worker.UvicornWorker"
+graceful_timeout = 5
+timeout = 60
+# Longer than the idle time of common load balancers, so that they and not we close a connection.
+keepalive = 75
+accesslog = None
+# The workers' heartbeat files: on a disk, a slow fsync of the database could stop a beat.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
+# Nobody asks it anything, and its path may be longer than a socket's can be.
+control_socket_disable = True

@@ -1,0 +1,132 @@
+"""Support staff's view of teams, people and credentials: names, roles and sign-in change here, secrets never show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+
+from fasthook.lib.staff import ReadOnlyAdmin
+from teams.models import ConfigVersion, Membership, ProjectSecrets, SessionToken, Team, User
+
+
+class _LowerCaseEmail:
+    """Sign-in looks addresses up in lower case."""
+
+    cleaned_data: dict[str, Any]
+
+    def clean_email(self) -> str:
+        return str(self.cleaned_data["email"]).strip().lower()
+
+
+class NewUserForm(_LowerCaseEmail, UserCreationForm):
+    class Meta:
+        model = User
+        fields = ("email", "name")
+
+
+class UserForm(_LowerCaseEmail, UserChangeForm):
+    class Meta:
+        model = User
+        fields = "__all__"
+
+
+class MembershipInline(TabularInline):
+    model = Membership
+    fields = ("team", "user", "role")
+    autocomplete_fields = ("team", "user")
+    extra = 0
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, ModelAdmin):
+    """Only superusers change people: a right to edit accounts is a right to make oneself anything."""
+
+    form = UserForm
+    add_form = NewUserForm
+    change_password_form = AdminPasswordChangeForm
+    list_display = ("email", "name", "id", "is_active", "is_staff", "created_at")
+    list_filter = ("is_active", "is_staff")
+    search_fields = ("id__exact", "email", "name")
+    ordering = ("email",)
+    readonly_fields = ("id", "last_login", "created_at")
+    filter_horizontal = ()
+    autocomplete_fields = ("groups",)
+    inlines = (MembershipInline,)
+    fieldsets = (
+        (None, {"fields": ("id", "email", "name", "password")}),
+        ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
+        ("Times", {"fields": ("last_login", "created_at")}),
+    )
+    add_fieldsets = ((None, {"fields": ("email", "name", "password1", "password2")}),)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(getattr(request.user, "is_superuser", False))
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return bool(getattr(request.user, "is_superuser", False))
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return False
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+    pass
+
+
+@admin.register(Team)
+class TeamAdmin(ModelAdmin):
+    list_display = ("name", "id", "created_at", "updated_at")
+    search_fields = ("id__exact", "name")
+    ordering = ("-id",)
+    fields = ("id", "name", "created_at", "updated_at")
+    readonly_fields = ("id", "created_at", "updated_at")
+    inlines = (MembershipInline,)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        # A team is born with its secrets: teams.secrets.create_project_secrets.
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Team | None = None) -> bool:
+        return False
+
+
+@admin.register(Membership)
+class MembershipAdmin(ModelAdmin):
+    list_display = ("team", "user", "role", "created_at")
+    list_filter = ("role",)
+    list_select_related = ("team", "user")
+    search_fields = ("team__id__exact", "team__name", "user__email")
+    autocomplete_fields = ("team", "user")
+
+
+@admin.register(ProjectSecrets)
+class ProjectSecretsAdmin(ReadOnlyAdmin):
+    exclude = ("api_key_digest",)
+    list_display = ("team", "api_key_id", "api_key_rotated_at", "signing_secret_rotated_at", "previous_valid_until")
+    list_select_related = ("team",)
+    search_fields = ("team__id__exact", "team__name", "api_key_id__exact", "signing_secret_id__exact")
+
+
+@admin.register(SessionToken)
+class SessionTokenAdmin(ReadOnlyAdmin):
+    exclude = ("digest",)
+    list_display = ("id", "user", "created_at", "expires_at")
+    list_select_related = ("user",)
+    search_fields = ("id__exact", "user__email")
+    ordering = ("-id",)
+
+
+@admin.register(ConfigVersion)
+class ConfigVersionAdmin(ReadOnlyAdmin):
+    list_display = ("id", "version")
