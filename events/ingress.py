@@ -35,7 +35,6 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _REFRESH_S = 0.25
-_STORE_TIMEOUT_S = 20.0
 _JSON = (b"content-type", b"application/json")
 
 
@@ -119,12 +118,12 @@ class Ingress:
             self._refreshing.cancel()
         await self._capture.stop()
 
-    def source_of(self, scope: Scope) -> tuple[str, str] | None:
+    def address_of(self, scope: Scope) -> tuple[str, str] | None:
+        """The slug and the rest of the path; None when the call is not for a source."""
         return self._address.split(scope)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        address = self._address.split(scope)
-        assert address is not None
+    async def take(self, address: tuple[str, str], scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one call. `address` is what `address_of` found."""
         slug, path = address
         if not self._ready.is_set():
             await _answer_unavailable(send, "FastHook is starting; try again in a moment")
@@ -140,7 +139,7 @@ class Ingress:
             await self._take(source, path, scope, receive, send)
         except _Disconnected:
             pass
-        except (CaptureFailed, TimeoutError):
+        except CaptureFailed:
             await _answer_unavailable(send, "storage is not available; nothing was stored, send it again")
         except _Overloaded:
             await _answer_unavailable(send, "too much waits to be stored; nothing was stored, send it again")
@@ -176,7 +175,7 @@ class Ingress:
             await self._leave_evidence(captured)
             await _answer_error(send, rejection.status, rejection.cause, rejection.message, headers=rejection.headers)
             return
-        await asyncio.wait_for(self._capture.store(captured), _STORE_TIMEOUT_S)
+        await self._capture.store(captured)
         await _answer_accepted(send, source, request_id)
 
     def _judge(
@@ -210,8 +209,8 @@ class Ingress:
             self._capture.discard(team_id=captured.team_id, source_id=captured.source_id, cause=cause, now=now)
             return
         try:
-            await asyncio.wait_for(self._capture.store(captured), _STORE_TIMEOUT_S)
-        except (CaptureFailed, TimeoutError):
+            await self._capture.store(captured)
+        except CaptureFailed:
             self._capture.discard(team_id=captured.team_id, source_id=captured.source_id, cause=cause, now=now)
 
     async def _keep_refreshed(self) -> None:

@@ -21,6 +21,7 @@ import fasthook.celery  # noqa: F401 - nudges are sent through this application
 from events.ingress import Ingress
 from events.mock import mock_application
 from fasthook.lib.errors import envelope
+from fasthook.lib.heap import settle_heap
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -40,8 +41,9 @@ class Application:
             return await _refuse_websocket(send)
         if sum(len(name) + len(value) for name, value in scope["headers"]) > settings.MAX_HEADER_BYTES:
             return await _refuse_headers(send)
-        if self._ingress is not None and self._ingress.source_of(scope) is not None:
-            return await self._ingress(scope, receive, send)
+        address = self._ingress.address_of(scope) if self._ingress is not None else None
+        if self._ingress is not None and address is not None:
+            return await self._ingress.take(address, scope, receive, send)
         if scope["path"].startswith("/mock/") or scope["path"] == "/mock":
             return await mock_application(scope, receive, send)
         await django_application(cast("Any", scope), receive, cast("Any", send))
@@ -53,6 +55,7 @@ class Application:
             if message["type"] == "lifespan.startup":
                 self._ingress = Ingress()
                 await self._ingress.start()
+                settle_heap()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 if self._ingress is not None:

@@ -37,5 +37,7 @@ def _keep_our_logging(**_: Any) -> None:
 def _tell_readiness(sender: Any, **_: Any) -> None:
     # Imported here: Celery loads this module before Django is set up.
     from fasthook.health import announce_worker
+    from fasthook.lib.heap import settle_heap
 
+    settle_heap()
     announce_worker(str(sender.hostname), sorted(sender.app.amqp.queues.consume_from))

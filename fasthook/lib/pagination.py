@@ -95,7 +95,9 @@ def paginate(
     backward = cursor is not None and cursor.backward
     if backward:
         rows.reverse()
-    total = queryset.order_by().values("pk")[: COUNT_UP_TO + 1].count()
+    # A first page that is not full is the whole list: a filter that finds little is not read through twice.
+    whole = cursor is None and not more
+    total = len(rows) if whole else queryset.order_by().values("pk")[: COUNT_UP_TO + 1].count()
     has_next = more or backward
     has_prev = more if backward else cursor is not None
     return Page(

@@ -139,12 +139,19 @@ def test_totals_are_exact_up_to_the_bound(
 
 
 def test_the_count_stops_reading_at_the_bound(team: Team) -> None:
-    with CaptureQueriesContext(
-        connection,
-    ) as queries:
-        page(team)
+    make_sources(team, [NOW] * 2)
+    with CaptureQueriesContext(connection) as queries:
+        page(team, limit="1")
     assert len(queries) == 2
     assert "LIMIT 10001" in queries[1]["sql"]
+
+
+def test_a_list_that_fits_its_first_page_is_not_counted_again(team: Team, other_team: Team) -> None:
+    make_sources(team, [NOW] * 2)
+    make_sources(other_team, [NOW] * 2)
+    with CaptureQueriesContext(connection) as queries:
+        found = page(team, limit="2")
+    assert (len(queries), found.total, found.total_exact) == (1, 2, True)
 
 
 @pytest.mark.parametrize("limit", ["0", "256", "100000", "-1", "abc", "", "1.5", "٣", "1" * 5000])
