@@ -29,7 +29,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--json", type=Path, help="write the whole result to this file")
     parser.add_argument("--url", help="the product's base URL (default: the credentials' base_url)")
     parser.add_argument("--credentials", type=Path, default=Path(".data/credentials.json"))
-    parser.add_argument("--pid", type=int, help="the product's supervisor (default: .data/up.pid)")
+    parser.add_argument("--pid", type=int, help="the product's supervisor (default: .data/supervisor.lock)")
     parser.add_argument("--database-url", default=os.environ.get("DATABASE_URL"), help="for Postgres's own counters")
     parser.add_argument("--connections", type=int, default=defaults.connections)
     parser.add_argument("--seconds", type=float, default=defaults.seconds, help="length of a closed-loop load")
@@ -109,7 +109,7 @@ def main() -> int:
     say = Progress()
     pid = product_pid(parsed.pid, parsed.credentials.parent)
     if pid is None:
-        say("no running supervisor found (--pid or .data/up.pid): CPU and memory are not measured")
+        say("no running supervisor found (--pid or .data/supervisor.lock): CPU and memory are not measured")
     meter = Meter(pid=pid, database_url=parsed.database_url)
     try:
         api = read_credentials(parsed.credentials, parsed.url)

@@ -43,19 +43,22 @@ class Api:
         return answer
 
     async def count(self, resource: str, **filters: str) -> int:
-        """How many requests or events match, exactly: metrics take over where the list's count stops being exact."""
-        answer = await self.call("GET", f"/{resource}/count", query=filters)
-        if answer.get("total_exact", answer.get("exact", True)):
-            return int(answer["count"] if "count" in answer else answer["total"])
+        """How many requests or events of the last hour match, exactly."""
         now = datetime.now(UTC)
-        window = {
-            "date_range[start]": (now - timedelta(hours=1)).isoformat(),
-            "date_range[end]": (now + timedelta(minutes=1)).isoformat(),
-            "granularity": "1h",
-            "measures[]": "count",
-        }
-        metrics = await self.call("GET", f"/metrics/{resource}", query={**window, **filters})
-        return int(metrics["totals"]["count"])
+        return await self._count(resource, filters, start=now - timedelta(hours=1), end=now + timedelta(minutes=1))
+
+    async def _count(self, resource: str, filters: dict[str, str], *, start: datetime, end: datetime) -> int:
+        """Counts are exact up to a bound, so a range beyond it is counted in halves; both ends belong to a range."""
+        bounds = {"from": start.isoformat(timespec="milliseconds"), "to": end.isoformat(timespec="milliseconds")}
+        answer = await self.call("GET", f"/{resource}/count", query={**filters, **bounds})
+        if answer["count_exact"]:
+            return int(answer["count"])
+        middle = start + (end - start) / 2
+        middle = middle.replace(microsecond=middle.microsecond // 1000 * 1000)
+        after = middle + timedelta(milliseconds=1)
+        return await self._count(resource, filters, start=start, end=middle) + await self._count(
+            resource, filters, start=after, end=end
+        )
 
 
 def read_credentials(path: Path, url: str | None) -> Api:

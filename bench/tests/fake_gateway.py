@@ -96,12 +96,13 @@ class FakeGateway:
         return web.Response(status=204)
 
     async def count_requests(self, request: web.Request) -> web.Response:
-        return web.json_response({"count": self.requests.count(request.query["source_id"])})
+        return web.json_response({"count": self.requests.count(request.query["source_id"]), "count_exact": True})
 
     async def count_events(self, request: web.Request) -> web.Response:
         statuses = request.query["status"].split(",") if "status" in request.query else None
         mine = [event for event in self.events if event.connection_id == request.query["connection_id"]]
-        return web.json_response({"count": sum(statuses is None or event.status in statuses for event in mine)})
+        count = sum(statuses is None or event.status in statuses for event in mine)
+        return web.json_response({"count": count, "count_exact": True})
 
     async def ingest(self, request: web.Request) -> web.Response:
         body = await request.read()

@@ -81,8 +81,8 @@ def test_counters_are_differences() -> None:
 
 def test_the_supervisor_is_the_running_process_its_file_names(tmp_path: Path) -> None:
     assert product_pid(None, tmp_path) is None
-    (tmp_path / "up.pid").write_text(f"{os.getpid()}\n")
+    (tmp_path / "supervisor.lock").write_text(f"{os.getpid()}\n")
     assert product_pid(None, tmp_path) == os.getpid()
-    (tmp_path / "up.pid").write_text("4194999\n")
+    (tmp_path / "supervisor.lock").write_text("4194999\n")
     assert product_pid(None, tmp_path) is None
     assert product_pid(os.getpid(), tmp_path) == os.getpid()
