@@ -296,5 +296,8 @@ def test_a_list_takes_the_same_queries_however_long_it_is(
 ) -> None:
     for size in (1, 20):
         ConnectionFactory.create_batch(size, team=team)
-        with django_assert_num_queries(3):  # credential, page with both ends, total
+        with django_assert_num_queries(2):  # credential, page with both ends; a list that fits its page is not counted
             client.get("connections")
+    for limit in (1, 10):
+        with django_assert_num_queries(3):  # credential, page with both ends, total
+            client.get(f"connections?limit={limit}")
