@@ -84,7 +84,7 @@ def role_of(cmdline: list[str], name: str) -> str:
 
 
 def product_pid(pid: int | None, data_dir: Path) -> int | None:
-    """The supervisor's pid: the one given, else the content of `<data_dir>/supervisor.lock`; None when nothing runs there."""
+    """The supervisor's pid: the one given, else that in `<data_dir>/supervisor.lock`; None when nothing runs there."""
     if pid is None:
         try:
             pid = int((data_dir / "supervisor.lock").read_text().strip())

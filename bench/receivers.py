@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -93,5 +93,5 @@ async def receiver_process(specs: Mapping[str, Behaviour]) -> AsyncIterator[Rece
         try:
             await asyncio.wait_for(process.wait(), 5.0)
         except TimeoutError:
-            process.kill()
-            await process.wait()
+            with suppress(ProcessLookupError):
+                process.kill()

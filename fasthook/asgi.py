@@ -17,7 +17,6 @@ django_application = get_asgi_application()
 import orjson
 from django.conf import settings
 
-import fasthook.celery  # noqa: F401 - nudges are sent through this application
 from events.ingress import Ingress
 from events.mock import mock_application
 from fasthook.lib.errors import envelope

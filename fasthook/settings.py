@@ -102,6 +102,7 @@ INSTALLED_APPS = [
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "fasthook.apps.FastHookConfig",
     "teams",
     "sources",
     "destinations",

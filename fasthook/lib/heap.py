@@ -1,4 +1,4 @@
-"""The garbage collector, told what a server process looks like: much that stays, and short-lived objects by the thousand."""
+"""The garbage collector, told what a server process looks like: much that stays, and much that soon goes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _ALLOCATIONS_PER_COLLECTION = 50_000
 
 
 def settle_heap() -> None:
-    """Once, when a process has loaded what it keeps: leaves that out of every later collection, and collects less often.
+    """Once, when a process has loaded what it keeps: leaves that out of later collections, and collects less often.
 
     Django's and Celery's modules are some 300,000 objects; walking them over and over cost a tenth of the CPU.
     """
