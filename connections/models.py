@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 from destinations.models import Destination
-from fasthook.lib.fields import IdField
+from fasthook.lib.fields import IdField, JSONTextField
 from sources.models import Source
 from teams.models import Team
 
@@ -17,7 +17,7 @@ class Connection(models.Model):
     description = models.TextField(blank=True, default="")
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="connections")
     destination = models.ForeignKey(Destination, on_delete=models.PROTECT, related_name="connections")
-    rules = models.JSONField(default=list, help_text="Normalised: deduplicate, transform, filter, delay, retry.")
+    rules = JSONTextField(default=list, help_text="Normalised: deduplicate, transform, filter, delay, retry.")
     paused_at = models.DateTimeField(null=True, blank=True)
     disabled_at = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)

@@ -17,6 +17,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import orjson
+import psycopg
 import structlog
 from django.conf import settings
 from psycopg import Connection, Cursor
@@ -25,7 +26,15 @@ from psycopg.types.json import Jsonb
 from connections.catalog import ConnectionCatalog
 from connections.rules.payload import RuleInput, parse_body, parse_query
 from destinations.catalog import destination_catalog
-from events.branching import Branch, RoutableRequest, Window, decide_branches, looks_at_payload, settle_windows
+from events.branching import (
+    MAX_TRIES,
+    Branch,
+    RoutableRequest,
+    Window,
+    decide_branches,
+    looks_at_payload,
+    settle_windows,
+)
 from events.states import Rank, Status, Trigger
 from fasthook.lib.headers import merge_headers
 from fasthook.lib.ids import time_of
@@ -73,12 +82,33 @@ class Router:
         requests = self._database.run(_claim, token)
         if not requests:
             return 0
-        requests = self._with_payloads(requests)
-        due = self._database.run(self._write, requests, token)
-        log.debug("batch.routed", requests=len(requests), due=due)
-        if due:
+        requests = self._without_suspects(requests, token)
+        if self._route(requests, token):
             nudge("deliver")
         return len(requests)
+
+    def _without_suspects(self, requests: list[RoutableRequest], token: UUID) -> list[RoutableRequest]:
+        """One of the requests whose workers ended again and again may be the cause: such are routed one by one.
+
+        The others of its batch are given back uncounted, so that only the culprit runs out of tries.
+        """
+        suspects = [request for request in requests if request.tries >= MAX_TRIES]
+        if not suspects or len(requests) == 1:
+            return requests
+        self._database.run(_return_jobs, [request.id for request in requests if request is not suspects[0]], token)
+        return suspects[:1]
+
+    def _route(self, requests: list[RoutableRequest], token: UUID) -> int:
+        """The number of deliveries that are due now. A request that cannot be written fails alone."""
+        try:
+            return self._database.run(self._write, self._with_payloads(requests), token)
+        except psycopg.OperationalError:
+            raise
+        except Exception:
+            log.exception("batch.failed", request_ids=[request.id for request in requests])
+            if len(requests) == 1:
+                return 0  # its lease runs out, and then its tries
+        return sum(self._route([request], token) for request in requests)
 
     def close(self) -> None:
         self._database.close()
@@ -145,6 +175,10 @@ def _claim(connection: Connection[Any], token: UUID) -> list[RoutableRequest]:
     ]
 
 
+def _return_jobs(connection: Connection[Any], request_ids: Sequence[str], token: UUID) -> None:
+    connection.execute(SQL["return_route_jobs"], {"ids": list(request_ids), "token": token})
+
+
 def _read_payloads(connection: Connection[Any], request_ids: Sequence[str]) -> dict[str, RuleInput]:
     with connection.cursor(binary=True) as cursor:
         cursor.execute(SQL["read_payloads"], {"ids": list(request_ids)})
@@ -170,7 +204,7 @@ def _settle_windows(cursor: Cursor[Any], branches: list[Branch]) -> list[Branch]
     stored = {
         (connection_id, bytes(key)): Window(request_id, expires_at)
         for connection_id, key, request_id, expires_at in cursor
-        if request_id
+        if expires_at is not None
     }
     branches, opened = settle_windows(branches, stored)
     if opened:

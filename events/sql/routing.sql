@@ -26,6 +26,11 @@ RETURNING job.request_id, job.source_id, job.body_size, job.tries
 -- What rules look at, for the claimed requests whose connections have rules.
 SELECT id, method, path, query, headers, body FROM requests WHERE id = ANY(%(ids)s)
 
+-- :name return_route_jobs
+-- Gives claimed jobs back as if they had not been claimed.
+UPDATE route_job SET due_at = now(), tries = tries - 1, lease_token = NULL
+WHERE request_id = ANY(%(ids)s) AND lease_token = %(token)s
+
 -- :name take_gate
 -- Configuration cannot change from here to the commit: see teams/config_version.py.
 SELECT pg_advisory_xact_lock_shared(%(gate)s)
@@ -43,7 +48,8 @@ ORDER BY connection_id COLLATE "C", key
 ON CONFLICT DO NOTHING
 
 -- :name lock_deduplication_keys
-SELECT connection_id, key, request_id, expires_at
+-- All of them are locked; those that were only just seeded open no window yet and are left out by the caller.
+SELECT connection_id, key, request_id, CASE WHEN isfinite(expires_at) THEN expires_at END
 FROM deduplication_key
 WHERE (connection_id, key) IN (SELECT * FROM unnest(%(connection_ids)s::text[], %(keys)s::bytea[]))
 ORDER BY connection_id, key

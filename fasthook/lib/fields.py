@@ -39,6 +39,22 @@ class RefField(models.TextField):
         super().__init__(**kwargs)
 
 
+class JSONTextField(models.TextField):
+    """Any JSON value, kept as text: unlike jsonb it gives objects back with their keys in the order they came."""
+
+    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Any:
+        return None if value is None else json.loads(value)
+
+    def get_prep_value(self, value: Any) -> str | None:
+        return None if value is None else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+    def to_python(self, value: Any) -> Any:
+        return value
+
+    def value_to_string(self, obj: models.Model) -> str:
+        return self.get_prep_value(self.value_from_object(obj)) or ""
+
+
 class EncryptedJSONField(models.TextField):
     """Any JSON value, encrypted at rest. It cannot be filtered on."""
 
