@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
                 ("description", models.TextField(blank=True, default="")),
                 (
                     "rules",
-                    models.JSONField(
+                    fasthook.lib.fields.JSONTextField(
                         default=list, help_text="Normalised: deduplicate, transform, filter, delay, retry."
                     ),
                 ),

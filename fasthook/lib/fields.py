@@ -42,6 +42,10 @@ class RefField(models.TextField):
 class JSONTextField(models.TextField):
     """Any JSON value, kept as text: unlike jsonb it gives objects back with their keys in the order they came."""
 
+    # Read by the type checker's Django plugin.
+    _pyi_private_get_type: Any
+    _pyi_private_set_type: Any
+
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Any:
         return None if value is None else json.loads(value)
 
