@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import structlog
+
 from connections.models import Connection
 from connections.rules.evaluate import CompiledRules, compile_rules
 from fasthook.lib.catalog import Catalog, Row
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,8 @@ class ConnectionEntry:
     enabled: bool
     paused: bool
     rules: CompiledRules
+    # Why its rules cannot be used; its branches then fail, saying so, and are never sent past a filter.
+    fault: str | None = None
 
 
 class ConnectionCatalog(Catalog[ConnectionEntry]):
@@ -51,6 +57,12 @@ def _load(version: int) -> Iterator[Row[ConnectionEntry]]:
 
 
 def _compile(row: Connection) -> ConnectionEntry:
+    rules, fault = CompiledRules(), None
+    try:
+        rules = compile_rules(row.rules)
+    except Exception as error:  # whatever another release saved: one row must not stop all routing
+        fault = f"its rules cannot be read ({type(error).__name__}: {error})"
+        log.exception("connection.unusable", connection_id=row.id)
     return ConnectionEntry(
         id=row.id,
         team_id=row.team_id,
@@ -59,5 +71,6 @@ def _compile(row: Connection) -> ConnectionEntry:
         destination_id=row.destination_id,
         enabled=row.disabled_at is None,
         paused=row.paused_at is not None,
-        rules=compile_rules(row.rules),
+        rules=rules,
+        fault=fault,
     )

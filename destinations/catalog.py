@@ -61,6 +61,9 @@ def _compile(row: Any) -> DestinationEntry:
     except (UndecryptableSecret, FastHookError) as error:
         fault = str(error)
         log.error("destination.unusable", destination_id=row.id, error=fault)
+    except Exception as error:  # whatever another release saved: one row must not stop the others
+        fault = f"its configuration cannot be read ({type(error).__name__}: {error})"
+        log.exception("destination.unusable", destination_id=row.id)
     return DestinationEntry(
         id=row.id,
         enabled=row.disabled_at is None,

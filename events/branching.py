@@ -75,6 +75,8 @@ def _decide(request: RoutableRequest, connection: ConnectionEntry, disabled_dest
         return _ignore(branch, IgnoredCause.DESTINATION_DISABLED, {"destination_id": connection.destination_id})
     if request.tries > MAX_TRIES:
         return _fail(branch, f"INTERNAL_ERROR: routing this request ended its worker {MAX_TRIES} times")
+    if connection.fault is not None:
+        return _fail(branch, f"INTERNAL_ERROR: {connection.fault}")
     try:
         return _apply_rules(branch, request.payload)
     except Exception as error:

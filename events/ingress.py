@@ -23,6 +23,7 @@ from django.db import DatabaseError, connection
 
 from events.capture import Capture, CapturedRequest, CaptureFailed
 from fasthook.lib.errors import envelope
+from fasthook.lib.headers import merge_headers
 from fasthook.lib.ids import new_id
 from sources.catalog import SourceCatalog, SourceEntry
 from sources.verification.request import InboundRequest
@@ -35,6 +36,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _REFRESH_S = 0.25
+# Stands for the slug while the template is taken apart; no host name or path holds it by chance.
+_SLUG = "slug0000000000"
 _JSON = (b"content-type", b"application/json")
 
 
@@ -76,13 +79,10 @@ class SourceAddress:
     """Finds the slug in a call's address, by the form of INGRESS_URL_TEMPLATE: in the path, or in the host name."""
 
     def __init__(self, template: str) -> None:
-        url = urlsplit(template.format(base="http://base", slug="SLUG"))
-        self._host = (
-            re.compile(re.escape(url.hostname or "").replace("slug", r"([a-z0-9]+)"))
-            if ("slug" in (url.hostname or ""))
-            else None
-        )
-        self._prefix = url.path.partition("SLUG")[0]
+        url = urlsplit(template.format(base="http://base", slug=_SLUG))
+        before, slug, after = (url.hostname or "").partition(_SLUG)
+        self._host = re.compile(f"{re.escape(before)}([a-z0-9]+){re.escape(after)}") if slug else None
+        self._prefix = url.path.partition(_SLUG)[0]
 
     def split(self, scope: Scope) -> tuple[str, str] | None:
         """(slug, the rest of the path as it came) or None when the call is not for a source."""
@@ -292,7 +292,7 @@ def _inbound(scope: Scope, path: str, headers: list[tuple[str, str]], body: byte
         method=scope["method"],
         path=path,
         query=query,
-        headers=dict(headers),
+        headers=merge_headers(headers),
         body=body,
         url=f"{scope['scheme']}://{host}{full_path}{'?' + query if query else ''}",
     )

@@ -6,6 +6,7 @@ Imports nothing of Django at the top: pytest reads this before the settings are.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -90,6 +91,41 @@ def client(team: Team) -> ApiCaller:
 def stranger(other_team: Team) -> ApiCaller:
     """Speaks for `other_team`: whatever belongs to `team` does not exist for it."""
     return caller_for(other_team)
+
+
+@pytest.fixture
+def transactional_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """In place of pytest-django's: the database for code that commits on connections of its own.
+
+    Afterwards every row is deleted and Redis emptied; that takes a tenth of the time of truncating all tables.
+    """
+    from teams.models import ConfigVersion
+
+    with django_db_blocker.unblock():
+        ConfigVersion.objects.get_or_create(id=1)
+        _empty_redis()
+        yield
+        _delete_rows()
+        _empty_redis()
+
+
+def _delete_rows() -> None:
+    from django.db import connection
+
+    tables = (
+        "requests events attempts route_job delivery_job delivery_lane deduplication_key discarded_requests"
+        " connections_connection destinations_destination sources_source teams_projectsecrets teams_team"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(";".join(f"DELETE FROM {table}" for table in tables.split()))  # noqa: S608 - names of ours
+
+
+def _empty_redis() -> None:
+    import redis
+    from django.conf import settings
+
+    with redis.Redis.from_url(settings.REDIS_URL) as server:
+        server.flushdb()
 
 
 @pytest.fixture

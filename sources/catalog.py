@@ -46,10 +46,11 @@ class SourceCatalog(Catalog[SourceEntry]):
         self.by_slug: dict[str, SourceEntry] = {}
 
     def changed(self, previous: SourceEntry | None, current: SourceEntry | None) -> None:
-        if previous is not None and (current is None or current.slug != previous.slug):
-            self.by_slug.pop(previous.slug, None)
+        # The new one first: ingress looks here from another thread, and must not find a gap.
         if current is not None:
             self.by_slug[current.slug] = current
+        if previous is not None and self.by_slug.get(previous.slug) is previous:
+            del self.by_slug[previous.slug]
 
 
 def _load(version: int) -> Iterator[Row[SourceEntry]]:
@@ -68,6 +69,9 @@ def _compile(row: Any) -> SourceEntry:
     except (UndecryptableSecret, FastHookError) as error:
         fault = str(error)
         log.error("source.unusable", source_id=row.id, error=fault)
+    except Exception as error:  # whatever another release saved: one row must not stop the others
+        fault = f"its configuration cannot be read ({type(error).__name__}: {error})"
+        log.exception("source.unusable", source_id=row.id)
     return SourceEntry(
         id=row.id,
         team_id=row.team_id,

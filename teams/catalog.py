@@ -1,13 +1,24 @@
-"""Signing secrets in memory, for the delivery workers."""
+"""Signing secrets in memory, for the delivery workers. One team's lost key must not stop the others."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+
+import structlog
+from django.db.models import F, TextField
+from django.db.models.functions import Cast
 
 from fasthook.lib.catalog import Catalog, Row
+from fasthook.lib.crypto import UndecryptableSecret
+from fasthook.lib.fields import unseal
 from teams.models import ProjectSecrets
+
+log = structlog.get_logger(__name__)
+
+_SEALED = ("signing_secret", "previous_signing_secret")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +40,22 @@ def signing_secrets_catalog() -> Catalog[SigningSecrets]:
 
 
 def _load(version: int) -> Iterator[Row[SigningSecrets]]:
-    for row in ProjectSecrets.objects.filter(version__gt=version).order_by("version").iterator():
-        entry = SigningSecrets(row.signing_secret, row.previous_signing_secret, row.previous_valid_until)
-        yield Row(row.team_id, row.version, entry)
+    rows = ProjectSecrets.objects.filter(version__gt=version).order_by("version").only("team_id", "version")
+    sealed = {f"sealed_{name}": Cast(name, TextField()) for name in _SEALED}
+    for row in rows.annotate(valid_until=F("previous_valid_until"), **sealed).iterator():
+        yield Row(row.team_id, row.version, _unseal(row))
+
+
+def _unseal(row: Any) -> SigningSecrets | None:
+    """None when the key is lost: deliveries that are to be signed then fail, saying so."""
+    try:
+        current = unseal(row.sealed_signing_secret)
+    except UndecryptableSecret as error:
+        log.error("signing_secret.unusable", team_id=row.team_id, error=str(error))
+        return None
+    try:
+        previous = unseal(row.sealed_previous_signing_secret)
+    except UndecryptableSecret as error:
+        log.error("signing_secret.previous_unusable", team_id=row.team_id, error=str(error))
+        previous = None
+    return SigningSecrets(current, previous, row.valid_until)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fasthook.testing import ApiCaller
+from fasthook.testing import ApiCaller, transactional_db  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:
     from events.tests.seed import Project

@@ -9,6 +9,8 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Generic, NamedTuple, TypeVar
 
+from django.db import connection
+
 Entry = TypeVar("Entry")
 
 
@@ -37,6 +39,7 @@ class Catalog(Generic[Entry]):
         if version <= self.version:
             return False
         with self._lock:
+            _mend_connection()
             seen = self.version
             for row in self._load(self.version):
                 previous = self.entries.get(row.id)
@@ -59,3 +62,9 @@ class Catalog(Generic[Entry]):
             for entry in list(self.entries.values()):
                 self.changed(entry, None)
             self.entries = {}
+
+
+def _mend_connection() -> None:
+    """Outside of requests and tasks nobody else replaces a connection of this thread that Postgres has closed."""
+    if not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()

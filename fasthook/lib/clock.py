@@ -29,17 +29,24 @@ def parse_when(text: str, *, at: str, now: datetime) -> datetime:
     Raises InvalidInput naming the field `at`.
     """
     relative = _RELATIVE.fullmatch(text.strip())
+    if relative:
+        amount, unit = relative.groups()
+        return _before(now, int(amount), _UNITS[unit]) if amount else now
     try:
-        if relative:
-            amount, unit = relative.groups()
-            return max(_EARLIEST, now - int(amount) * _UNITS[unit]) if amount else now
         moment = datetime.fromisoformat(text.strip())
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise invalid(at, "must be an ISO 8601 time such as 2026-05-29T10:00:00Z, or now-15m, now-24h, now") from None
-    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     if moment < _EARLIEST:
         raise invalid(at, "must not lie before 1970")
     return moment
+
+
+def _before(now: datetime, amount: int, unit: timedelta) -> datetime:
+    try:
+        return max(_EARLIEST, now - amount * unit)
+    except OverflowError:
+        return _EARLIEST
 
 
 def iso(moment: datetime | None) -> str | None:

@@ -8,18 +8,22 @@ from __future__ import annotations
 import random
 import re
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from threading import Lock
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = [high + low for high in ALPHABET for low in ALPHABET]
 _VALUES = {character: value for value, character in enumerate(ALPHABET)}
-_BODY = re.compile(f"[{ALPHABET}]{{26}}")
+# 26 characters hold 130 bits, a UUID 128: the first character is at most 7.
+_BODY = re.compile(f"[0-7][{ALPHABET}]{{25}}")
 
 # UUIDv7 layout: 48 bits of milliseconds, version 7, 12 random bits, variant 2, 62 random bits.
 _VERSION_AND_VARIANT = (0x7 << 76) | (0x2 << 62)
 _RANDOM_BITS = 74
 _LOW_62 = (1 << 62) - 1
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 
 _lock = Lock()
 _last_ms = 0
@@ -63,7 +67,8 @@ def is_id(prefix: str, text: str) -> bool:
 
 
 def _milliseconds(at: datetime) -> int:
-    return round(at.timestamp() * 1000)
+    """Whole ones, rounded down as `new_id` does; a float of seconds would lose some."""
+    return (at - _EPOCH) // _MILLISECOND
 
 
 def _compose(milliseconds: int, rand: int) -> int:
