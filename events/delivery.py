@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
@@ -45,6 +46,14 @@ RECORD_BATCH = 250
 GATHER_S = 0.004
 
 
+@dataclass(slots=True)
+class Held:
+    """A claimed job that is not recorded yet. `leased_until` is of this process's steady clock."""
+
+    job: ClaimedJob
+    leased_until: float
+
+
 class Deliverer:
     """One per delivery process. `drain` may be called again and again; connections to receivers are kept between."""
 
@@ -59,7 +68,7 @@ class Deliverer:
         )
         self._lanes: dict[str, Lane] = {}
         self._sending: dict[asyncio.Task[None], ClaimedJob] = {}
-        self._claimed_at: dict[str, float] = {}
+        self._held: dict[str, Held] = {}
         self._results: list[AttemptResult] = []
         self._held_bytes = 0
         self._scan_after = ""
@@ -106,13 +115,13 @@ class Deliverer:
                 return
             if now - renewed_at >= RENEW_S:
                 renewed_at = now
-                await self._keep_lanes()
+                await self._keep_leases()
             if not claimed or not self._wants_more:
                 await self._wait(0.5)
 
     @property
     def _load(self) -> int:
-        return len(self._claimed_at) + len(self._results)
+        return len(self._held)
 
     @property
     def _room(self) -> int:
@@ -139,10 +148,10 @@ class Deliverer:
             max_bytes=settings.DELIVER_CLAIM_BYTES,
             room=settings.DELIVER_CLAIM,
             rooms=rooms,
-            lease_grace_s=settings.DELIVER_LEASE_GRACE_S,
+            lease_s=settings.DELIVER_LEASE_S,
             scan_after=self._scan_after,
         )
-        claimed_at = time.monotonic()
+        leased_until = time.monotonic() + settings.DELIVER_LEASE_S
         try:
             claim = await self._in_thread(self._claim_and_refresh, request)
         except psycopg.OperationalError as error:
@@ -153,7 +162,7 @@ class Deliverer:
         taken: dict[str, int] = {}
         for job in claim.jobs:
             taken[job.destination_id] = taken.get(job.destination_id, 0) + 1
-            self._claimed_at[job.event_id] = claimed_at
+            self._held[job.event_id] = Held(job, leased_until)
             self._held_bytes += job.body_size
             self._accept(job)
         for destination_id, count in taken.items():
@@ -227,14 +236,14 @@ class Deliverer:
                 self._wake.set()
 
     async def _attempt(self, job: ClaimedJob, lane: Lane) -> AttemptResult | None:
-        """None when the lease would not outlast the attempt: then somebody will claim it anew."""
+        """None when the lease could not be kept while the job waited here: somebody will claim it anew."""
         if job.tries > MAX_TRIES:
             message = f"delivering this event ended its worker {MAX_TRIES} times"
             return fail_unsent(job, self._catalogs, "INTERNAL_ERROR", message)
         prepared = prepare(job, self._catalogs, now=datetime.now(UTC))
         if not isinstance(prepared, Prepared):
             return prepared
-        if time.monotonic() - self._claimed_at[job.event_id] > settings.DELIVER_LEASE_GRACE_S - 5:
+        if time.monotonic() > self._held[job.event_id].leased_until:
             return None
         sent = await self._client.send(prepared.request, timeout_s=prepared.timeout_s)
         lane.observe(sent.latency_ms / 1000)
@@ -280,7 +289,7 @@ class Deliverer:
 
     def _let_go(self, jobs: list[ClaimedJob]) -> None:
         for job in jobs:
-            if self._claimed_at.pop(job.event_id, None) is not None:
+            if self._held.pop(job.event_id, None) is not None:
                 self._held_bytes -= job.body_size
         self._wake_if_room()
 
@@ -299,16 +308,27 @@ class Deliverer:
 
     # ---- Lanes and the end
 
-    async def _keep_lanes(self) -> None:
-        held = [lane.destination_id for lane in self._lanes.values() if lane.load]
+    async def _keep_leases(self) -> None:
+        """Renews the lanes in use, and the leases of deliveries that take long."""
+        lease_s = settings.DELIVER_LEASE_S
+        renewed_until = time.monotonic() + lease_s
+        ageing = [held for held in self._held.values() if held.leased_until < renewed_until - lease_s / 3]
+        held_lanes = [lane.destination_id for lane in self._lanes.values() if lane.load]
         try:
-            if held:
-                await self._in_thread(self._claims.run, queue.renew_lanes, self._worker, held)
+            if ageing:
+                await self._in_thread(self._renew_leases, [held.job for held in ageing])
+                for held in ageing:
+                    held.leased_until = renewed_until
+            if held_lanes:
+                await self._in_thread(self._claims.run, queue.renew_lanes, self._worker, held_lanes)
             if self._room <= 0:
                 # Full: what this worker cannot serve now, another may.
-                await self._in_thread(self._release_lanes, held)
+                await self._in_thread(self._release_lanes, held_lanes)
         except psycopg.OperationalError as error:
-            log.warning("lanes.unrenewed", error=str(error))
+            log.warning("leases.unrenewed", error=str(error))
+
+    def _renew_leases(self, jobs: list[ClaimedJob]) -> None:
+        self._claims.run(queue.renew_leases, jobs, lease_s=settings.DELIVER_LEASE_S)
 
     def _release_lanes(self, kept: list[str]) -> None:
         try:

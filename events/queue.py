@@ -91,7 +91,7 @@ class ClaimRequest:
     max_bytes: int
     room: int
     rooms: Mapping[str, int]
-    lease_grace_s: float
+    lease_s: float
     scan_after: str = ""
 
 
@@ -111,7 +111,7 @@ def claim_due_jobs(connection: Connection[Any], request: ClaimRequest) -> Claim:
                 "busy": list(request.rooms),
                 "rooms": list(request.rooms.values()),
                 "lane_lease_s": LANE_LEASE_S,
-                "lease_grace_s": request.lease_grace_s,
+                "lease_s": request.lease_s,
             },
         )
         rows = cursor.fetchall()
@@ -144,6 +144,17 @@ def finish_attempts(connection: Connection[Any], results: Sequence[AttemptResult
         },
     ).fetchall()
     return {row[0] for row in rows}
+
+
+def renew_leases(connection: Connection[Any], jobs: Sequence[ClaimedJob], *, lease_s: float) -> None:
+    connection.execute(
+        SQL["renew_leases"],
+        {
+            "event_id": [job.event_id for job in jobs],
+            "lease_token": [job.lease_token for job in jobs],
+            "lease_s": lease_s,
+        },
+    )
 
 
 def release_jobs(connection: Connection[Any], jobs: Sequence[ClaimedJob]) -> None:

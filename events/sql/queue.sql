@@ -102,7 +102,7 @@ WITH RECURSIVE scan (destination_id, number) AS (
 ), claimed AS (
     UPDATE delivery_job AS job
     SET rank = 0, lease_token = %(token)s, tries = tries + 1,
-        due_at = now() + make_interval(secs => locked.timeout_s + %(lease_grace_s)s)
+        due_at = now() + make_interval(secs => %(lease_s)s)
     FROM locked
     WHERE job.event_id = locked.event_id
     RETURNING
@@ -173,6 +173,12 @@ SELECT event_id FROM own
 UPDATE delivery_job AS job
 SET rank = CASE WHEN job.trigger IN ('INITIAL', 'UNPAUSE') THEN 1 WHEN job.trigger = 'BULK_RETRY' THEN 3 ELSE 2 END,
     due_at = now(), tries = greatest(0, job.tries - 1), lease_token = NULL
+FROM unnest(%(event_id)s::text[], %(lease_token)s::uuid[]) AS held (event_id, lease_token)
+WHERE job.event_id = held.event_id AND job.lease_token = held.lease_token
+
+-- :name renew_leases
+-- A worker that lives keeps the deliveries that take long; those of one that died fall due soon.
+UPDATE delivery_job AS job SET due_at = now() + make_interval(secs => %(lease_s)s)
 FROM unnest(%(event_id)s::text[], %(lease_token)s::uuid[]) AS held (event_id, lease_token)
 WHERE job.event_id = held.event_id AND job.lease_token = held.lease_token
 
