@@ -42,7 +42,7 @@ DELETE FROM route_job WHERE request_id = ANY(%(ids)s) AND lease_token = %(token)
 -- :name seed_deduplication_keys
 -- In key order, so that two workers cannot wait for each other.
 INSERT INTO deduplication_key (connection_id, key, request_id, expires_at)
-SELECT connection_id, key, '', '-infinity'
+SELECT connection_id, key, '', 'epoch'
 FROM unnest(%(connection_ids)s::text[], %(keys)s::bytea[]) AS wanted (connection_id, key)
 ORDER BY connection_id COLLATE "C", key
 ON CONFLICT DO NOTHING
