@@ -29,7 +29,10 @@ def readyz(request: HttpRequest) -> JsonResponse:
     for queue in QUEUES:
         parts[f"worker:{queue}"] = _check(lambda queue=queue: _ask_workers(queue))  # type: ignore[misc]
     ok = all(state == "ok" for state in parts.values())
-    return JsonResponse({"ok": ok, "parts": parts}, status=200 if ok else 503)
+    response = JsonResponse({"ok": ok, "parts": parts}, status=200 if ok else 503)
+    # Not ready is an answer, not a fault: Django would log it as an error.
+    response._has_been_logged = True  # type: ignore[attr-defined]
+    return response
 
 
 def announce_worker(hostname: str, queues: list[str]) -> None:
