@@ -204,7 +204,6 @@ def _settle_windows(cursor: Cursor[Any], branches: list[Branch]) -> list[Branch]
     stored = {
         (connection_id, bytes(key)): Window(request_id, expires_at)
         for connection_id, key, request_id, expires_at in cursor
-        if expires_at is not None
     }
     branches, opened = settle_windows(branches, stored)
     if opened:

@@ -40,7 +40,7 @@ SELECT pg_advisory_xact_lock_shared(%(gate)s)
 DELETE FROM route_job WHERE request_id = ANY(%(ids)s) AND lease_token = %(token)s RETURNING request_id
 
 -- :name seed_deduplication_keys
--- In key order, so that two workers cannot wait for each other.
+-- With a window that is long over, to have rows to lock. In key order, so that two workers cannot wait for each other.
 INSERT INTO deduplication_key (connection_id, key, request_id, expires_at)
 SELECT connection_id, key, '', 'epoch'
 FROM unnest(%(connection_ids)s::text[], %(keys)s::bytea[]) AS wanted (connection_id, key)
@@ -48,8 +48,7 @@ ORDER BY connection_id COLLATE "C", key
 ON CONFLICT DO NOTHING
 
 -- :name lock_deduplication_keys
--- All of them are locked; those that were only just seeded open no window yet and are left out by the caller.
-SELECT connection_id, key, request_id, CASE WHEN isfinite(expires_at) THEN expires_at END
+SELECT connection_id, key, request_id, expires_at
 FROM deduplication_key
 WHERE (connection_id, key) IN (SELECT * FROM unnest(%(connection_ids)s::text[], %(keys)s::bytea[]))
 ORDER BY connection_id, key
