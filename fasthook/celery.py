@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import Any
 
 from celery import Celery
+from celery.platforms import SecurityWarning
 from celery.signals import setup_logging, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fasthook.settings")
+
+# Celery warns of root because messages could be pickles; ours are JSON, without content.
+warnings.filterwarnings("ignore", category=SecurityWarning)
 
 app = Celery("fasthook")
 app.config_from_object("django.conf:settings", namespace="CELERY")

@@ -19,11 +19,8 @@ class ApiCaller:
     """Calls /v1 with one credential: `caller.post("sources", {...})`. The body goes as JSON, None sends none."""
 
     def __init__(self, token: str | None = None, *, team_id: str | None = None, prefix: str = "/v1/") -> None:
-        from django.conf import settings
         from django.test import Client
 
-        # collectstatic makes it in production; WhiteNoise warns where it is missing, and warnings fail tests.
-        settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         self.http = Client(raise_request_exception=False)
         self.headers = {"Authorization": f"Bearer {token}"} if token else {}
         if team_id:

@@ -154,5 +154,3 @@ def _ok(answer: requests.Response) -> Json:
     assert answer.ok, f"{answer.status_code} {answer.text}"
     body: Json = answer.json()
     return body
-
-

@@ -6,6 +6,7 @@ supervisor's table, so these tests and `./script/up` agree on what runs.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -201,10 +202,8 @@ class Product:
 
 
 def _kill_session(process: subprocess.Popen[bytes]) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 

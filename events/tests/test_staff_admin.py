@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.apps import apps
-from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import Permission
 from django.db import connection, models
@@ -27,12 +26,6 @@ SECRETS = ("fhp_", "whsec_", "source-secret", "destination-secret", "header-secr
 
 def url(model: type[models.Model], page: str, *args: object) -> str:
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
-
-
-@pytest.fixture(autouse=True)
-def static_root() -> None:
-    # collectstatic makes it in production; WhiteNoise warns where it is missing, and warnings fail tests.
-    settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 
 
 @pytest.fixture

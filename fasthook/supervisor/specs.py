@@ -47,7 +47,7 @@ def bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-_CELERY = ("celery", "-A", "fasthook")
+_CELERY = ("celery", "-q", "-A", "fasthook")
 
 
 def _module(*arguments: str) -> tuple[str, ...]:
