@@ -36,6 +36,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _REFRESH_S = 0.25
+# Calls of unknown sources share one look at the database in this time, however many they are.
+_LOOK_AGAIN_S = 0.02
 # Stands for the slug while the template is taken apart; no host name or path holds it by chance.
 _SLUG = "slug0000000000"
 _JSON = (b"content-type", b"application/json")
@@ -107,6 +109,7 @@ class Ingress:
         self._held = HeldBytes(settings.CAPTURE_QUEUE_BYTES)
         self._budget = EvidenceBudget(settings.REJECTED_EVIDENCE_PER_MINUTE)
         self._refreshing: asyncio.Task[None] | None = None
+        self._refresh: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
 
     async def start(self) -> None:
@@ -128,7 +131,7 @@ class Ingress:
         if not self._ready.is_set():
             await _answer_unavailable(send, "FastHook is starting; try again in a moment")
             return
-        source = self._catalog.by_slug.get(slug)
+        source = self._catalog.by_slug.get(slug) or await self._look_again(slug)
         if source is None:
             await _answer_error(send, 404, "UNKNOWN_SOURCE", "no source has this URL; copy it from the source")
             return
@@ -213,16 +216,34 @@ class Ingress:
         except CaptureFailed:
             self._capture.discard(team_id=captured.team_id, source_id=captured.source_id, cause=cause, now=now)
 
+    async def _look_again(self, slug: str) -> SourceEntry | None:
+        """A source may be called right after the API made it: reads what is new before it says that there is none.
+
+        Twice, because a refresh that others began may have read before the source was there.
+        """
+        for _ in range(2):
+            if self._refresh is None or self._refresh.done():
+                self._refresh = asyncio.create_task(self._refresh_once(after_s=_LOOK_AGAIN_S))
+            await asyncio.shield(self._refresh)
+            source = self._catalog.by_slug.get(slug)
+            if source is not None:
+                return source
+        return None
+
     async def _keep_refreshed(self) -> None:
         while True:
-            try:
-                await sync_to_async(_refresh, thread_sensitive=False)(self._catalog)
-                self._ready.set()
-            except DatabaseError as error:
-                log.warning("catalog.stale", error=str(error))
-            except Exception:
-                log.exception("catalog.stale")
+            await self._refresh_once()
             await asyncio.sleep(_REFRESH_S)
+
+    async def _refresh_once(self, *, after_s: float = 0.0) -> None:
+        await asyncio.sleep(after_s)
+        try:
+            await sync_to_async(_refresh, thread_sensitive=False)(self._catalog)
+            self._ready.set()
+        except DatabaseError as error:
+            log.warning("catalog.stale", error=str(error))
+        except Exception:
+            log.exception("catalog.stale")
 
 
 class EvidenceBudget:

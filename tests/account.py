@@ -77,6 +77,10 @@ class Account:
 
         return wait_until(call, EFFECTIVE_S, f"the source {source['id']} is known at its URL")[0]
 
+    def post_once(self, source: Json) -> requests.Response:
+        """One call, whatever comes of it."""
+        return requests.post(source["url"], data=b"{}", timeout=30)
+
     def accept(self, source: Json, body: bytes = b"{}", **options: Any) -> str:
         """One call that must be accepted; the request's id."""
         answer = self.send(source, body, **options)
@@ -126,6 +130,15 @@ class Account:
             return next((model for model in models if model["status"] in statuses), None)
 
         return wait_until(find, timeout_s, f"the event of {request_id} is {' or '.join(statuses)}")
+
+    def wait_for_last_attempt(self, request_id: str, number: int, *, timeout_s: float = 15.0) -> Json:
+        """The request's one event once its attempt of that number is recorded."""
+
+        def find() -> Json | None:
+            models = self.get(f"requests/{request_id}/events")["models"]
+            return next((model for model in models if model["attempts"] == number), None)
+
+        return wait_until(find, timeout_s, f"the event of {request_id} had {number} attempts")
 
     def wait_for_ignored(self, request_id: str, *, timeout_s: float = 15.0) -> Json:
         return wait_until(lambda: self.ignored(request_id), timeout_s, f"{request_id} has an ignored branch")[0]

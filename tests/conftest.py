@@ -11,7 +11,7 @@ from tests.account import Account
 from tests.product import Product
 from tests.receiver import Receiver
 
-SHOWN_CHARACTERS = 20_000
+SHOWN_CHARACTERS = 8_000
 OUTPUT = pytest.StashKey[Callable[[], str]]()
 
 

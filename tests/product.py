@@ -33,7 +33,7 @@ READY_S = 60.0
 STOP_S = 10.0
 TEAMS = 120
 # Short, so that what a killed worker had in its hands falls due again within a test.
-LEASES = {"ROUTE_LEASE_S": "3", "DELIVER_LEASE_GRACE_S": "7"}
+LEASES = {"ROUTE_LEASE_S": "3", "DELIVER_LEASE_S": "6"}
 OF_OTHER_RUNS = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ENCRYPTION_KEYS", "BASE_URL", "INGRESS_URL_TEMPLATE")
 
 
@@ -66,7 +66,6 @@ class Product:
             "DATABASE_URL": self._services.database_url or "",
             "REDIS_URL": self._services.redis_url or "",
             "DELIVERY_ALLOWED_NETWORKS": LOCAL_NETWORKS,
-            "LOG_FORMAT": "json",
             "PYTHONUNBUFFERED": "1",
         }
 

@@ -37,7 +37,7 @@ def main(count: int) -> None:
         teams.append({"id": team.id, "api_key": secrets.api_key, "signing_secret": secrets.signing_secret})
     # Sixty days ago: twice as long as a session lasts.
     expired = create_session(owner, now=utc_now() - timedelta(days=60)).token
-    sys.stdout.write(json.dumps({"teams": teams, "expired_token": expired}))
+    json.dump({"teams": teams, "expired_token": expired}, sys.stdout)
 
 
 if __name__ == "__main__":

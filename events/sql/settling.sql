@@ -59,4 +59,4 @@ WITH held AS (
 SELECT count(*) FROM released
 
 -- :name count_jobs
-SELECT count(*) FROM (SELECT 1 FROM delivery_job WHERE {by} = %(id)s LIMIT 1) AS waiting
+SELECT count(*) FROM (SELECT 1 FROM delivery_job WHERE {by} = %(id)s LIMIT 1) AS found
