@@ -13,7 +13,7 @@ from destinations.outbound.client import SendResult
 from events.queue import AttemptResult, ClaimedJob
 from fasthook.lib.catalog import Catalog
 from fasthook.lib.headers import merge_headers
-from fasthook.lib.ids import new_id
+from fasthook.lib.ids import new_id, time_of
 from sources.catalog import SourceCatalog
 from teams.catalog import SigningSecrets
 
@@ -36,8 +36,12 @@ class Catalogs:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A request ready to send, and the same as it is kept in evidence, the destination's credentials masked."""
+    """A request ready to send, and the same as it is kept in evidence, the destination's credentials masked.
 
+    The attempt's id is as old as the attempt: evidence is ordered by when attempts began.
+    """
+
+    attempt_id: str
     request: PreparedRequest
     shown: PreparedRequest
     timeout_s: float
@@ -76,18 +80,18 @@ def prepare(job: ClaimedJob, catalogs: Catalogs, *, now: datetime) -> Prepared |
         request = destination.target.build(payload, context, now=now.timestamp())
     except ValueError as error:
         return fail_unsent(job, catalogs, "INTERNAL_ERROR", str(error))
-    return Prepared(request, destination.target.masked(request), destination.timeout_s, catalogs)
+    return Prepared(new_id("att"), request, destination.target.masked(request), destination.timeout_s, catalogs)
 
 
 def conclude(job: ClaimedJob, prepared: Prepared, sent: SendResult, *, now: datetime) -> AttemptResult:
     """The attempt's record; a failure's next attempt is planned by the connection's retry rule."""
-    started_at = datetime.fromtimestamp(now.timestamp() - sent.latency_ms / 1000, tz=UTC)
+    started_at = time_of(prepared.attempt_id)
     headers = {name: _storable(value) for name, value in merge_headers(sent.headers).items()}
     succeeded = sent.error_code is None
     retry_after = None if succeeded else headers.get("retry-after")
     return AttemptResult(
         job=job,
-        attempt_id=new_id("att"),
+        attempt_id=prepared.attempt_id,
         status="SUCCESSFUL" if succeeded else "FAILED",
         response_status=sent.status,
         error_code=sent.error_code,

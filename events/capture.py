@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import orjson
@@ -23,7 +24,7 @@ from django.conf import settings
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
-from events.partitions import ensure_partitions
+from events.partitions import with_partitions
 from fasthook.lib.ids import time_of
 from fasthook.lib.nudge import nudge
 from fasthook.lib.sql import DataConnection
@@ -144,15 +145,7 @@ class Capture:
 
     def _try_write(self, requests: list[CapturedRequest]) -> Exception | None:
         try:
-            self._database.run(write_requests, requests)
-        except psycopg.errors.CheckViolation:
-            # No partition for today: beat has been away for a week. Make it and go on.
-            try:
-                ensure_partitions(now=datetime.now(UTC))
-                self._database.run(write_requests, requests)
-            except Exception as error:
-                log.exception("capture.failed", requests=len(requests))
-                return error
+            with_partitions(partial(self._database.run, write_requests, requests))
         except psycopg.Error as error:
             log.error("capture.failed", requests=len(requests), error=str(error))
             return error

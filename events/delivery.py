@@ -28,6 +28,7 @@ from destinations.outbound.client import DeliveryClient
 from events import queue
 from events.attempts import Catalogs, Prepared, conclude, fail_unsent, prepare, without_evidence
 from events.lanes import Lane
+from events.partitions import with_partitions
 from events.queue import AttemptResult, ClaimedJob, ClaimRequest
 from fasthook.lib.nudge import begin, listening, recruit
 from fasthook.lib.sql import DataConnection
@@ -272,19 +273,30 @@ class Deliverer:
     async def _record(self, batch: list[AttemptResult]) -> bool:
         """False while Postgres is away: the batch is kept and tried again."""
         try:
-            own = await self._in_thread(self._records.run, queue.finish_attempts, batch)
+            own = await self._in_thread(self._write_attempts, batch)
         except psycopg.OperationalError as error:
             log.warning("attempts.unrecorded", attempts=len(batch), error=str(error))
             return False
         except psycopg.Error as error:
             if len(batch) == 1:
-                log.error("attempt.unrecordable", event_id=batch[0].job.event_id, error=str(error))
-                await self._in_thread(self._records.run, queue.finish_attempts, [without_evidence(batch[0])])
-                return True
+                return await self._record_without_evidence(batch[0], error)
             # One of them cannot be stored as it is: find out which.
             return all([await self._record([result]) for result in batch])
         for result in batch:
             log_attempt(result, late=result.job.event_id not in own)
+        return True
+
+    def _write_attempts(self, batch: list[AttemptResult]) -> set[str]:
+        return with_partitions(partial(self._records.run, queue.finish_attempts, batch))
+
+    async def _record_without_evidence(self, result: AttemptResult, fault: psycopg.Error) -> bool:
+        """Postgres refuses this one: its outcome is worth more than what the receiver sent along with it."""
+        log.error("attempt.unrecordable", event_id=result.job.event_id, error=str(fault))
+        try:
+            await self._in_thread(self._write_attempts, [without_evidence(result)])
+        except psycopg.Error as error:
+            log.warning("attempts.unrecorded", attempts=1, error=str(error))
+            return False
         return True
 
     def _let_go(self, jobs: list[ClaimedJob]) -> None:

@@ -6,12 +6,16 @@ A day's bounds are the smallest ids of its midnight and the next, so a row's par
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
+import psycopg
 from django.db import connection
 
 from fasthook.lib.ids import first_id_at
+
+Result = TypeVar("Result")
 
 PREFIXES = {"requests": "req", "events": "evt", "attempts": "att"}
 DAYS_AHEAD = 7
@@ -34,6 +38,15 @@ def ensure_partitions(*, now: datetime, days_ahead: int = DAYS_AHEAD, days_back:
             if name not in existing and _make(table, name, day):
                 made.append(name)
     return made
+
+
+def with_partitions(write: Callable[[], Result]) -> Result:
+    """What `write` returns; when today's partitions are missing (beat was away for a week), makes them and writes again."""
+    try:
+        return write()
+    except psycopg.errors.CheckViolation:
+        ensure_partitions(now=datetime.now(UTC))
+        return write()
 
 
 def drop_expired_partitions(*, now: datetime, retention_days: int) -> list[str]:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -35,6 +36,7 @@ from events.branching import (
     looks_at_payload,
     settle_windows,
 )
+from events.partitions import with_partitions
 from events.states import Rank, Status, Trigger
 from fasthook.lib.headers import merge_headers
 from fasthook.lib.ids import time_of
@@ -101,7 +103,8 @@ class Router:
     def _route(self, requests: list[RoutableRequest], token: UUID) -> int:
         """The number of deliveries that are due now. A request that cannot be written fails alone."""
         try:
-            return self._database.run(self._write, self._with_payloads(requests), token)
+            requests = self._with_payloads(requests)
+            return with_partitions(partial(self._database.run, self._write, requests, token))
         except psycopg.OperationalError:
             raise
         except Exception:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fasthook.settings")
 # Django answers each call on a thread of its own here, so they share a pool of connections.
-os.environ.setdefault("DATABASE_POOL_SIZE", "20")
+os.environ["FASTHOOK_WEB"] = "1"
 
 from django.core.asgi import get_asgi_application
 

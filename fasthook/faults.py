@@ -10,6 +10,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.views import defaults
+from django.views.decorators.csrf import csrf_exempt
 
 from fasthook.lib.errors import envelope
 from fasthook.lib.rest import DATABASE_FAULTS, database_unavailable
@@ -17,6 +18,7 @@ from fasthook.lib.rest import DATABASE_FAULTS, database_unavailable
 _API_PREFIXES = ("/v1/", "/api/", "/in/")
 
 
+@csrf_exempt
 def unknown_path(request: HttpRequest, exception: Exception | None = None, **_: Any) -> HttpResponseBase:
     if _wants_page(request):
         return defaults.page_not_found(request, exception or Exception("not found"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -56,8 +57,8 @@ _database["OPTIONS"] = {
 }
 # The web process answers each call on a thread of its own, so it shares a pool (asgi.py asks for it); workers keep one
 # connection each.
-DATABASE_POOL_SIZE: int = env.int("DATABASE_POOL_SIZE", default=0)
-if DATABASE_POOL_SIZE:
+DATABASE_POOL_SIZE: int = env.int("DATABASE_POOL_SIZE", default=20)
+if "FASTHOOK_WEB" in os.environ:
     _database["OPTIONS"]["pool"] = {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 10}
 else:
     _database["CONN_MAX_AGE"] = None
@@ -181,6 +182,7 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
 }
+UNFOLD = {"SITE_TITLE": "FastHook", "SITE_HEADER": "FastHook", "SITE_SUBHEADER": "Support"}
 SPECTACULAR_SETTINGS = {
     "TITLE": "FastHook",
     "DESCRIPTION": "Receive, route, deliver and replay webhooks.",
