@@ -41,7 +41,7 @@ def ensure_partitions(*, now: datetime, days_ahead: int = DAYS_AHEAD, days_back:
 
 
 def with_partitions(write: Callable[[], Result]) -> Result:
-    """What `write` returns; when today's partitions are missing (beat was away for a week), makes them and writes again."""
+    """What `write` returns; when partitions are missing (beat was away for a week), makes them and writes again."""
     try:
         return write()
     except psycopg.errors.CheckViolation:
