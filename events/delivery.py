@@ -20,6 +20,7 @@ from uuid import uuid4
 import psycopg
 import structlog
 from django.conf import settings
+from django.db import DatabaseError, connection
 
 from connections.catalog import ConnectionCatalog
 from destinations.catalog import destination_catalog
@@ -69,17 +70,21 @@ class Deliverer:
         )
         self._lanes: dict[str, Lane] = {}
         self._sending: dict[asyncio.Task[None], ClaimedJob] = {}
+        # Jobs that wait for a slot of their destination's rate.
+        self._slots: dict[str, tuple[asyncio.TimerHandle, ClaimedJob]] = {}
         self._held: dict[str, Held] = {}
         self._results: list[AttemptResult] = []
         self._held_bytes = 0
         self._scan_after = ""
         self._wake = asyncio.Event()
         self._recordable = asyncio.Event()
+        self._ending = False
         self._delivered = 0
 
     async def drain(self, stopping: threading.Event) -> int:
         """Delivers what is due until nothing came for a second, or until `stopping`; the count of attempts."""
         self._delivered = 0
+        self._ending = False
         loop = asyncio.get_running_loop()
         recorder = asyncio.create_task(self._record_results())
         try:
@@ -91,7 +96,9 @@ class Deliverer:
                 more = not stopping.is_set() and await self._claim() > 0
             await self._finish(stopping)
         finally:
-            recorder.cancel()
+            self._ending = True
+            self._recordable.set()
+            await recorder
             await self._in_thread(self._release_lanes, [])
         return self._delivered
 
@@ -110,14 +117,15 @@ class Deliverer:
             self._wake.clear()
             claimed = await self._claim() if self._room > 0 else 0
             now = time.monotonic()
-            if claimed or self._load:
+            if claimed or self._load or self._scan_after:
                 idle_since = now
             elif now - idle_since >= LINGER_S:
                 return
             if now - renewed_at >= RENEW_S:
                 renewed_at = now
                 await self._keep_leases()
-            if not claimed or not self._wants_more:
+            # A scan that has not seen every destination goes on at once.
+            if not (self._scan_after and self._room > 0) and not (claimed and self._wants_more):
                 await self._wait(0.5)
 
     @property
@@ -155,8 +163,9 @@ class Deliverer:
         leased_until = time.monotonic() + settings.DELIVER_LEASE_S
         try:
             claim = await self._in_thread(self._claim_and_refresh, request)
-        except psycopg.OperationalError as error:
+        except (psycopg.OperationalError, DatabaseError) as error:
             log.warning("claim.failed", error=str(error))
+            self._scan_after = ""
             await asyncio.sleep(0.5)
             return 0
         self._scan_after = claim.scanned_to
@@ -169,6 +178,10 @@ class Deliverer:
         for destination_id, count in taken.items():
             lane = self._lanes[destination_id]
             lane.hungry = count >= rooms.get(destination_id, lane.max_concurrency)
+        if len(claim.jobs) < request.limit and not (request.scan_after or claim.scanned_to):
+            # Every lane was asked, and there was room: what came away empty has nothing more.
+            for lane in self._lanes.values():
+                lane.hungry = lane.hungry and lane.destination_id in taken
         if len(claim.jobs) == settings.DELIVER_CLAIM:
             recruit("deliver")
         return len(claim.jobs)
@@ -176,7 +189,15 @@ class Deliverer:
     def _claim_and_refresh(self, request: ClaimRequest) -> queue.Claim:
         begin("deliver")
         claim = self._claims.run(queue.claim_due_jobs, request)
-        self._catalogs.refresh(claim.config_version)
+        try:
+            self._catalogs.refresh(claim.config_version)
+        except Exception:
+            # Nobody knows of these jobs yet: without this they would wait for their leases to run out.
+            self._claims.run(queue.release_jobs, claim.jobs)
+            raise
+        finally:
+            # This thread's, opened when there was something to read: that is too rare to keep one per thread.
+            connection.close()
         return claim
 
     # ---- Sending
@@ -185,12 +206,13 @@ class Deliverer:
         lane = self._lane(job)
         if job.wait_s > 0:
             lane.slotted += 1
-            asyncio.get_running_loop().call_later(job.wait_s, self._take_slot, job)
+            self._slots[job.event_id] = asyncio.get_running_loop().call_later(job.wait_s, self._take_slot, job), job
         else:
             lane.waiting.append(job)
             self._start_waiting(lane)
 
     def _take_slot(self, job: ClaimedJob) -> None:
+        del self._slots[job.event_id]
         lane = self._lane(job)
         lane.slotted -= 1
         lane.waiting.append(job)
@@ -254,30 +276,34 @@ class Deliverer:
     # ---- Recording
 
     async def _record_results(self) -> None:
-        while True:
+        """Runs beside a drain, and a little longer: the last results are tried once more, then left to their leases."""
+        while self._results or not self._ending:
             await self._recordable.wait()
             if len(self._results) < RECORD_BATCH and self._sending:
                 await asyncio.sleep(GATHER_S)
             self._recordable.clear()
             batch = self._results[:RECORD_BATCH]
-            if not batch:
-                continue
+            ending = self._ending
             if await self._record(batch):
                 del self._results[: len(batch)]
                 self._let_go([result.job for result in batch])
+            elif ending:
+                return
             else:
                 await asyncio.sleep(0.5)
-            if self._results:
+            if self._results or self._ending:
                 self._recordable.set()
 
     async def _record(self, batch: list[AttemptResult]) -> bool:
         """False while Postgres is away: the batch is kept and tried again."""
+        if not batch:
+            return True
         try:
             own = await self._in_thread(self._write_attempts, batch)
         except psycopg.OperationalError as error:
             log.warning("attempts.unrecorded", attempts=len(batch), error=str(error))
             return False
-        except psycopg.Error as error:
+        except Exception as error:
             if len(batch) == 1:
                 return await self._record_without_evidence(batch[0], error)
             # One of them cannot be stored as it is: find out which.
@@ -289,14 +315,16 @@ class Deliverer:
     def _write_attempts(self, batch: list[AttemptResult]) -> set[str]:
         return with_partitions(partial(self._records.run, queue.finish_attempts, batch))
 
-    async def _record_without_evidence(self, result: AttemptResult, fault: psycopg.Error) -> bool:
-        """Postgres refuses this one: its outcome is worth more than what the receiver sent along with it."""
+    async def _record_without_evidence(self, result: AttemptResult, fault: Exception) -> bool:
+        """The outcome without what the receiver sent. What cannot be recorded at all is left to its lease."""
         log.error("attempt.unrecordable", event_id=result.job.event_id, error=str(fault))
         try:
             await self._in_thread(self._write_attempts, [without_evidence(result)])
-        except psycopg.Error as error:
+        except psycopg.OperationalError as error:
             log.warning("attempts.unrecorded", attempts=1, error=str(error))
             return False
+        except Exception:
+            log.exception("attempt.lost", event_id=result.job.event_id)
         return True
 
     def _let_go(self, jobs: list[ClaimedJob]) -> None:
@@ -351,21 +379,26 @@ class Deliverer:
     async def _finish(self, stopping: threading.Event) -> None:
         """Stopping: gives back what has not begun, waits a little for the rest, and records it."""
         if stopping.is_set():
-            waiting = [job for lane in self._lanes.values() for job in lane.waiting]
-            for lane in self._lanes.values():
-                lane.waiting.clear()
-            if waiting:
-                await self._give_back(waiting)
+            unstarted = self._take_unstarted()
+            if unstarted:
+                await self._give_back(unstarted)
             if self._sending:
                 await asyncio.wait(self._sending, timeout=STOP_S)
             for task in list(self._sending):
                 task.cancel()
         while self._sending:
             await asyncio.wait(self._sending)
-        if self._results and await self._record(self._results):
-            jobs = [result.job for result in self._results]
-            self._results.clear()
-            self._let_go(jobs)
+
+    def _take_unstarted(self) -> list[ClaimedJob]:
+        unstarted = [job for lane in self._lanes.values() for job in lane.waiting]
+        for timer, job in self._slots.values():
+            timer.cancel()
+            unstarted.append(job)
+        self._slots.clear()
+        for lane in self._lanes.values():
+            lane.waiting.clear()
+            lane.slotted = 0
+        return unstarted
 
     async def _in_thread(self, work: Callable[..., Result], *args: Any) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from django.db import connection, transaction
@@ -23,6 +23,8 @@ from fasthook.lib.sql import load_statements
 from teams.config_version import CONFIG_GATE
 
 log = structlog.get_logger(__name__)
+
+Row = TypeVar("Row", Connection, Destination)
 
 SQL = load_statements(Path(__file__).parent / "sql" / "settling.sql")
 PAGE = 1000
@@ -57,7 +59,7 @@ def _settle_connection(connection_id: str) -> int:
     """One page; 0 when there is nothing to move now. Clears the mark when there never will be."""
     with transaction.atomic():
         _take_gate()
-        row = Connection.objects.filter(id=connection_id, settle_requested_at__isnull=False).first()
+        row = _take_row(Connection, connection_id)
         if row is None:
             return 0
         if row.deleted_at or row.disabled_at:
@@ -78,7 +80,7 @@ def _settle_connection(connection_id: str) -> int:
 def _settle_destination(destination_id: str) -> int:
     with transaction.atomic():
         _take_gate()
-        row = Destination.objects.filter(id=destination_id, settle_requested_at__isnull=False).first()
+        row = _take_row(Destination, destination_id)
         if row is None:
             return 0
         moved = 0
@@ -95,6 +97,13 @@ def _settle_destination(destination_id: str) -> int:
 def _cancel(identifier: str, by: str, cause: IgnoredCause, *, held_of: list[str]) -> int:
     moved = _count("cancel_waiting", by=by, id=identifier, limit=PAGE, cause=cause.value, leaving=leaving(Move.CANCEL))
     return moved + _count("cancel_held", connection_ids=held_of, limit=PAGE, cause=cause.value)
+
+
+def _take_row(model: type[Row], identifier: str) -> Row | None:
+    """The row if it is still marked and nobody else has it: another settler, whose page may yet be rolled back, or a
+    change, which holds the row while it waits for the gate. Waiting for that one here would be a deadlock."""
+    marked = model._default_manager.filter(pk=identifier, settle_requested_at__isnull=False)
+    return marked.select_for_update(skip_locked=True, no_key=True).first()
 
 
 def _take_gate() -> None:

@@ -114,6 +114,11 @@ def _delete_rows() -> None:
         " connections_connection destinations_destination sources_source teams_projectsecrets teams_team"
     )
     with connection.cursor() as cursor:
+        # Threads that have ended leave their connections of Django's behind.
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND application_name = 'fasthook' AND pid <> pg_backend_pid()"
+        )
         cursor.execute(";".join(f"DELETE FROM {table}" for table in tables.split()))  # noqa: S608 - names of ours
 
 

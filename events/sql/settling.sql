@@ -1,10 +1,11 @@
 -- The statements of events/settling.py: bringing waiting work in line with a changed connection or destination, in pages.
 
 -- :name hold_waiting
--- Paused: what waits is held and its job removed. What is in flight is let finish; the next look finds it.
+-- Paused: what waits is held and its job removed. What is in flight is let finish; the next look finds it. A lease that
+-- ran out counts as waiting: claims pass over the connection now, so nobody else would ever take it.
 WITH job AS (
     SELECT event_id FROM delivery_job
-    WHERE connection_id = %(id)s AND rank > 0 LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+    WHERE connection_id = %(id)s AND (rank > 0 OR due_at <= now()) LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ), removed AS (
     DELETE FROM delivery_job USING job WHERE delivery_job.event_id = job.event_id RETURNING delivery_job.event_id
 ), held AS (
@@ -17,7 +18,7 @@ SELECT count(*) FROM removed
 -- Disabled or deleted: what waits is cancelled, with the cause. `by` is the column that names what changed.
 WITH job AS (
     SELECT event_id FROM delivery_job
-    WHERE {by} = %(id)s AND rank > 0 LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+    WHERE {by} = %(id)s AND (rank > 0 OR due_at <= now()) LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ), removed AS (
     DELETE FROM delivery_job USING job WHERE delivery_job.event_id = job.event_id RETURNING delivery_job.event_id
 ), cancelled AS (

@@ -10,6 +10,7 @@ from typing import Any
 from django.db import connection as database
 from django.db import models, transaction
 
+import fasthook.celery  # noqa: F401 - nudges are sent through this application
 from connections.models import Connection
 from destinations.models import Destination
 from events.capture import CapturedRequest, write_requests

@@ -1,0 +1,272 @@
+"""Waiting work follows its connection and destination: paused, unpaused, disabled, deleted; in pages, and in a race."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connection as database
+from django.db import transaction
+
+from connections.services import pause_connection, unpause_connection
+from destinations.services import disable_destination
+from events import queue, settling
+from events.models import DeliveryJob, Event
+from events.queue import ClaimRequest, claim_due_jobs
+from events.settling import settle_all
+from events.tests.plane import accept_and_route, add_connection, add_destination, change, make_plane, set_job
+from events.tests.seed import Project
+from fasthook.lib.clock import utc_now
+from fasthook.lib.sql import DataConnection
+
+pytestmark = pytest.mark.usefixtures("transactional_db")
+
+
+@pytest.fixture
+def project(transactional_db: None) -> Project:
+    return make_plane()
+
+
+@pytest.fixture
+def database_door(transactional_db: None) -> Iterator[DataConnection]:
+    opened = DataConnection("test")
+    yield opened
+    opened.close()
+
+
+def settle() -> int:
+    return settle_all(seconds=5)
+
+
+def claim(door: DataConnection, *, limit: int = 100) -> list[queue.ClaimedJob]:
+    request = ClaimRequest(
+        worker=uuid4(), limit=limit, max_bytes=10**9, room=1000, rooms={}, lease_s=15.0, scan_after=""
+    )
+    return door.run(claim_due_jobs, request).jobs
+
+
+def marked(project: Project) -> bool:
+    project.connection.refresh_from_db()
+    return project.connection.settle_requested_at is not None
+
+
+def states() -> list[tuple[str, str | None]]:
+    return list(Event.objects.order_by("id").values_list("status", "ignored_cause"))
+
+
+def test_pausing_holds_what_waits_and_unpausing_releases_it_oldest_first(project: Project) -> None:
+    ids = accept_and_route(project, 3)
+    change(project.connection, paused_at=utc_now(), settle_requested_at=utc_now())
+    assert settle() == 3
+    assert states() == [("HOLD", None)] * 3
+    assert not DeliveryJob.objects.exists()
+    assert not marked(project)
+
+    change(project.connection, paused_at=None, settle_requested_at=utc_now())
+    assert settle() == 3
+    assert states() == [("QUEUED", None)] * 3
+    assert not marked(project)
+    jobs = DeliveryJob.objects.order_by("due_at", "event_id")
+    assert [(job.event_id, job.rank, job.attempt_number, job.retry_number, job.trigger) for job in jobs] == [
+        (event_id, 1, 1, 0, "UNPAUSE") for event_id in ids
+    ]
+    assert {job.body_size for job in jobs} == {9}
+
+
+def test_a_planned_retry_is_held_and_goes_on_with_its_next_number(project: Project) -> None:
+    (event_id,) = accept_and_route(project)
+    later = utc_now() + timedelta(hours=1)
+    set_job(event_id, rank=2, due_at=later, attempt_number=3, retry_number=2, trigger="AUTOMATIC")
+    Event.objects.filter(id=event_id).update(status="FAILED", attempts=2, next_attempt_at=later)
+    change(project.connection, paused_at=utc_now(), settle_requested_at=utc_now())
+    settle()
+    event = Event.objects.get()
+    assert (event.status, event.next_attempt_at, event.attempts) == ("HOLD", None, 2)
+    change(project.connection, paused_at=None, settle_requested_at=utc_now())
+    settle()
+    job = DeliveryJob.objects.get()
+    assert (job.attempt_number, job.retry_number, job.trigger) == (3, 0, "UNPAUSE")
+    assert job.due_at <= utc_now()
+
+
+def test_what_is_in_flight_is_let_finish_and_keeps_the_mark(project: Project, database_door: DataConnection) -> None:
+    accept_and_route(project, 2)
+    (leased,) = claim(database_door, limit=1)
+    change(project.connection, paused_at=utc_now(), settle_requested_at=utc_now())
+    assert settle() == 1
+    assert Event.objects.get(id=leased.event_id).status == "QUEUED"
+    assert DeliveryJob.objects.get().event_id == leased.event_id
+    assert marked(project)
+    # It failed, and planned a retry.
+    set_job(leased.event_id, rank=2, lease_token=None, attempt_number=2)
+    assert settle() == 1
+    assert states() == [("HOLD", None)] * 2
+    assert not marked(project)
+
+
+@pytest.mark.parametrize("state", ["paused_at", "disabled_at", "deleted_at"])
+def test_a_lease_that_ran_out_counts_as_waiting(project: Project, database_door: DataConnection, state: str) -> None:
+    accept_and_route(project)
+    (leased,) = claim(database_door)
+    change(project.connection, settle_requested_at=utc_now(), **{state: utc_now()})
+    assert settle() == 0
+    set_job(leased.event_id, due_at=utc_now() - timedelta(seconds=1))
+    assert settle() == 1
+    assert Event.objects.get().status == ("HOLD" if state == "paused_at" else "CANCELLED")
+    assert not DeliveryJob.objects.exists()
+    assert not marked(project)
+
+
+@pytest.mark.parametrize(
+    ("state", "cause"), [("disabled_at", "CONNECTION_DISABLED"), ("deleted_at", "CONNECTION_DELETED")]
+)
+def test_an_ended_connection_cancels_what_waits_and_what_is_held(project: Project, state: str, cause: str) -> None:
+    held, waiting = accept_and_route(project, 2)
+    DeliveryJob.objects.filter(event_id=held).delete()
+    Event.objects.filter(id=held).update(status="HOLD")
+    other = add_connection(project, destination=project.destination)
+    accept_and_route(project)
+    others = Event.objects.filter(connection_id=other.id).get()
+    Event.objects.filter(connection_id=project.connection.id).exclude(id__in=[held, waiting]).delete()
+    DeliveryJob.objects.filter(connection_id=project.connection.id).exclude(event_id=waiting).delete()
+    change(project.connection, settle_requested_at=utc_now(), **{state: utc_now()})
+    assert settle() == 2
+    assert states()[:2] == [("CANCELLED", cause)] * 2
+    others.refresh_from_db()
+    assert others.status == "QUEUED"
+    assert list(DeliveryJob.objects.values_list("event_id", flat=True)) == [others.id]
+    assert not marked(project)
+
+
+@pytest.mark.parametrize(
+    ("state", "cause"), [("disabled_at", "DESTINATION_DISABLED"), ("deleted_at", "DESTINATION_DELETED")]
+)
+def test_an_ended_destination_cancels_what_waits_and_what_is_held(project: Project, state: str, cause: str) -> None:
+    accept_and_route(project, 2)
+    change(project.connection, paused_at=utc_now(), settle_requested_at=utc_now())
+    settle()
+    add_connection(project)
+    accept_and_route(project)
+    change(project.destination, settle_requested_at=utc_now(), **{state: utc_now()})
+    settle()
+    assert states() == [("CANCELLED", cause)] * 4
+    assert not DeliveryJob.objects.exists()
+    project.destination.refresh_from_db()
+    assert project.destination.settle_requested_at is None
+
+
+def test_another_destinations_work_is_left_alone(project: Project) -> None:
+    other = add_connection(project, destination=add_destination(project))
+    accept_and_route(project)
+    change(project.destination, disabled_at=utc_now(), settle_requested_at=utc_now())
+    settle()
+    assert dict(Event.objects.values_list("connection_id", "status")) == {
+        project.connection.id: "CANCELLED",
+        other.id: "QUEUED",
+    }
+
+
+def test_a_destination_enabled_again_is_only_unmarked(project: Project) -> None:
+    accept_and_route(project)
+    change(project.destination, settle_requested_at=utc_now())
+    assert settle() == 0
+    project.destination.refresh_from_db()
+    assert project.destination.settle_requested_at is None
+    assert states() == [("QUEUED", None)]
+
+
+def test_work_is_moved_in_pages(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(settling, "PAGE", 2)
+    accept_and_route(project, 5)
+    change(project.connection, paused_at=utc_now(), settle_requested_at=utc_now())
+    pages = []
+    real = settling._settle_connection
+    monkeypatch.setattr(settling, "_settle_connection", lambda identifier: pages.append(real(identifier)) or pages[-1])
+    assert settle() == 5
+    assert pages == [2, 2, 1, 0]
+    change(project.connection, paused_at=None, settle_requested_at=utc_now())
+    assert settle() == 5
+    assert pages[4:] == [2, 2, 1, 0]
+    assert states() == [("QUEUED", None)] * 5
+
+
+def test_settling_stops_at_its_time_and_keeps_the_mark(project: Project) -> None:
+    accept_and_route(project)
+    change(project.connection, paused_at=utc_now(), settle_requested_at=utc_now())
+    assert settle_all(seconds=0) == 0
+    assert marked(project)
+    assert states() == [("QUEUED", None)]
+
+
+def on_another_connection(work: Any) -> Any:
+    def run() -> Any:
+        try:
+            return work()
+        finally:
+            database.close()
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(run).result(timeout=20)
+
+
+def test_a_mark_is_not_cleared_while_another_settler_has_the_row(project: Project) -> None:
+    """The other's page may be rolled back: then its events would wait without anybody who knows."""
+    with transaction.atomic():
+        change(project.connection, settle_requested_at=utc_now())
+    with transaction.atomic():
+        assert settling._take_row(type(project.connection), project.connection.id) is not None
+        assert on_another_connection(settle) == 0
+        assert on_another_connection(lambda: marked(project))
+    assert settle() == 0
+    assert not marked(project)
+
+
+def test_settling_passes_over_a_row_that_is_being_changed(project: Project) -> None:
+    """A change holds the row while it waits for the gate that settling holds: waiting for it would be a deadlock."""
+    change(project.connection, settle_requested_at=utc_now())
+    with transaction.atomic():
+        type(project.connection).objects.select_for_update(no_key=True).get(id=project.connection.id)
+        assert on_another_connection(settle) == 0
+    assert marked(project)
+
+
+def test_racing_pauses_and_unpauses_end_consistent(project: Project) -> None:
+    accept_and_route(project, 20)
+    done = threading.Event()
+
+    def toggle() -> None:
+        try:
+            for _ in range(8):
+                pause_connection(project.team, project.connection.id, now=utc_now())
+                unpause_connection(project.team, project.connection.id, now=utc_now())
+        finally:
+            done.set()
+            database.close()
+
+    def keep_settling() -> None:
+        try:
+            while not done.is_set():
+                settle_all(seconds=1)
+        finally:
+            database.close()
+
+    with ThreadPoolExecutor(3) as threads:
+        running = [threads.submit(toggle), threads.submit(keep_settling), threads.submit(keep_settling)]
+        for work in running:
+            work.result(timeout=30)
+    settle()
+    assert states() == [("QUEUED", None)] * 20
+    assert DeliveryJob.objects.count() == 20
+    assert not marked(project)
+
+
+def test_disabling_through_the_service_asks_for_settling(project: Project) -> None:
+    accept_and_route(project)
+    disable_destination(project.team, project.destination.id, now=utc_now())
+    assert settle() == 1
+    assert states() == [("CANCELLED", "DESTINATION_DISABLED")]
