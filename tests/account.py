@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+import contextlib
+import threading
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import aiohttp
@@ -81,6 +83,14 @@ class Account:
         """One call, whatever comes of it."""
         return requests.post(source["url"], data=b"{}", timeout=30)
 
+    def wait_until_answered(self, source: Json, status: int, *, timeout_s: float, **options: Any) -> None:
+        """Until a call at the source's URL is answered with that status."""
+        wait_until(
+            lambda: requests.post(source["url"], data=b"{}", timeout=30, **options).status_code == status,
+            timeout_s,
+            f"{source['id']} answers {status}",
+        )
+
     def accept(self, source: Json, body: bytes = b"{}", **options: Any) -> str:
         """One call that must be accepted; the request's id."""
         answer = self.send(source, body, **options)
@@ -90,6 +100,25 @@ class Account:
     def accept_many(self, source: Json, bodies: list[bytes]) -> list[str]:
         """Many calls at once, all of which must be accepted; the requests' ids in the order of `bodies`."""
         return [self.accept(source, bodies[0]), *asyncio.run(_accept_many(source["url"], bodies[1:]))]
+
+    def accept_until_refused(self, source: Json, *, after: int, then: Callable[[], None]) -> list[str]:
+        """Sends from several threads until calls fail, and does `then` once `after` were accepted; their ids."""
+        self.accept(source)
+        accepted: list[str] = []
+
+        def keep_sending() -> None:
+            with requests.Session() as http, contextlib.suppress(requests.RequestException):
+                while True:
+                    accepted.append(http.post(source["url"], data=b"{}", timeout=10).json()["request_id"])
+
+        threads = [threading.Thread(target=keep_sending) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: len(accepted) >= after, 30, f"{after} were accepted")
+        then()
+        for thread in threads:
+            thread.join()
+        return accepted
 
     # ---- What operators look at
 

@@ -18,7 +18,6 @@ from typing import Any
 
 import psycopg
 import redis
-import requests
 
 from fasthook.embedded import EmbeddedServices, make_throwaway_folder
 from fasthook.embedded.child import end_with_parent
@@ -193,11 +192,21 @@ class Product:
         return self.data_dir / "services" / "log" / "postgres.log"
 
     def flush_redis(self) -> None:
-        with redis.Redis.from_url(self.environment["REDIS_URL"]) as client:
+        with self._redis() as client:
             client.flushall()
 
-    def is_reachable(self) -> bool:
-        return requests.get(f"{self.base_url}/livez", timeout=5).status_code == 200
+    def listeners(self) -> list[bytes]:
+        """The channels on which a worker at work listens for nudges."""
+        with self._redis() as client:
+            channels: list[bytes] = client.pubsub_channels("fasthook:nudges:*")
+            return channels
+
+    def wait_until_announced(self, name: str) -> None:
+        with self._redis() as client:
+            wait_until(lambda: client.keys(f"fasthook:worker:*:{name}@*"), READY_S, f"{name} has announced itself")
+
+    def _redis(self) -> redis.Redis:
+        return redis.Redis.from_url(self.environment["REDIS_URL"])
 
 
 def _kill_session(process: subprocess.Popen[bytes]) -> None:

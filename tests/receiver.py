@@ -69,6 +69,9 @@ class Receiver:
         """The answers to the calls at `path`, in turn; the last one is repeated. Without a script: 200."""
         self._scripts[path] = deque(answers)
 
+    def slow_down(self, path: str, delay_s: float) -> None:
+        self.script(path, Answer(delay_s=delay_s))
+
     def hold(self, path: str) -> None:
         """Calls at `path` get no answer until `release`."""
         self._gates[path] = asyncio.Event()

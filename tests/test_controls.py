@@ -132,10 +132,8 @@ def test_disabling_a_destination_cancels_what_waits_for_it(account: Account, rec
 def test_a_disabled_source_answers_410_and_keeps_evidence(account: Account, receiver: Receiver) -> None:
     source, _, connection = account.route(receiver.url())
     account.put(f"sources/{source['id']}/disable")
-    answer = wait_until(
-        lambda: [a for a in [account.send(source)] if a.status_code == 410], 5, "the disabled source answers 410"
-    )[0]
-    assert answer.json()["code"] == "SOURCE_DISABLED"
+    account.wait_until_answered(source, 410, timeout_s=1.0)
+    assert account.post_once(source).json()["code"] == "SOURCE_DISABLED"
     newest = account.get("requests", source_id=source["id"])["models"][0]
     assert (newest["status"], newest["rejection_cause"]) == ("rejected", "SOURCE_DISABLED")
     assert account.get(f"connections/{connection['id']}")["disabled_at"] is None
@@ -167,5 +165,5 @@ def test_a_deleted_source_is_unknown(account: Account) -> None:
     source = account.source()
     account.accept(source)
     account.delete(f"sources/{source['id']}")
-    wait_until(lambda: account.post_once(source).status_code == 404, 5, "the deleted source answers 404")
+    account.wait_until_answered(source, 404, timeout_s=1.0)
     assert account.post_once(source).json()["code"] == "UNKNOWN_SOURCE"
