@@ -18,7 +18,7 @@ from django.db.models import Count, Q, QuerySet
 from connections.models import Connection
 from events.list_filters import AttemptFilter, EventFilter, RequestFilter
 from events.models import Attempt, Event, Request, RequestStatus
-from events.states import NEVER_DELIVERED
+from events.states import NEVER_DELIVERED, IgnoredCause
 from fasthook.lib.errors import InvalidInput, NotFound, invalid
 from fasthook.lib.filters import ListFilter
 from fasthook.lib.ids import first_id_at, is_id, time_of
@@ -31,7 +31,11 @@ MAX_READ_S = 10
 CLOCK_SKEW = timedelta(hours=1)
 
 ORDERS = {"created_at": "id"}
-IGNORED = Q(ignored_cause__in=[cause.value for cause in NEVER_DELIVERED])
+# A destination that is disabled ends waiting events with the cause of its ignored branches. Those were deliveries: they
+# stay in the lists, told apart by the meta that only ignored branches have.
+IGNORED = Q(ignored_cause__in=[cause.value for cause in NEVER_DELIVERED]) & ~Q(
+    ignored_cause=IgnoredCause.DESTINATION_DISABLED, ignored_meta__isnull=True
+)
 
 M = TypeVar("M", bound=models.Model)
 
