@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ from fasthook.lib.nudge import nudge
 from fasthook.lib.sql import DataConnection
 
 log = structlog.get_logger(__name__)
+
+COUNT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class Capture:
         self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._discarded: Counter[tuple[str, str, datetime, str]] = Counter()
         self._discarded_lock = threading.Lock()
+        self._count_at = 0.0
         self._database = DataConnection("capture")
         self._nudger = _Nudger()
         self._thread: threading.Thread | None = None
@@ -112,7 +116,9 @@ class Capture:
             group, running = self._next_group()
             if group:
                 self._write(group)
-            self._write_discarded()
+            if not running or time.monotonic() >= self._count_at:
+                self._count_at = time.monotonic() + COUNT_S
+                self._write_discarded()
         self._database.close()
 
     def _next_group(self) -> tuple[list[_Waiting], bool]:
@@ -168,6 +174,8 @@ class Capture:
             self._database.run(_add_discarded, rows)
         except psycopg.Error as error:
             log.error("capture.discarded_uncounted", requests=sum(counted.values()), error=str(error))
+            with self._discarded_lock:
+                self._discarded.update(counted)
 
 
 def _resolve(group: list[_Waiting], error: Exception | None) -> None:

@@ -202,8 +202,7 @@ def _settle_windows(cursor: Cursor[Any], branches: list[Branch]) -> list[Branch]
     if not names:
         return branches
     wanted = {"connection_ids": [name[0] for name in names], "keys": [name[1] for name in names]}
-    cursor.execute(SQL["seed_deduplication_keys"], wanted)
-    cursor.execute(SQL["lock_deduplication_keys"], wanted)
+    cursor.execute(SQL["take_deduplication_keys"], wanted)
     stored = {
         (connection_id, bytes(key)): Window(request_id, expires_at)
         for connection_id, key, request_id, expires_at in cursor

@@ -39,20 +39,15 @@ SELECT pg_advisory_xact_lock_shared(%(gate)s)
 -- Only jobs still leased to this claim; a late worker finds none and writes nothing.
 DELETE FROM route_job WHERE request_id = ANY(%(ids)s) AND lease_token = %(token)s RETURNING request_id
 
--- :name seed_deduplication_keys
--- With a window that is long over, to have rows to lock. In key order, so that two workers cannot wait for each other.
-INSERT INTO deduplication_key (connection_id, key, request_id, expires_at)
+-- :name take_deduplication_keys
+-- Locks and reads the windows, in one step, so that none is deleted in between; what is new begins as a window that is
+-- long over. In key order, so that two workers cannot wait for each other.
+INSERT INTO deduplication_key AS window_key (connection_id, key, request_id, expires_at)
 SELECT connection_id, key, '', 'epoch'
 FROM unnest(%(connection_ids)s::text[], %(keys)s::bytea[]) AS wanted (connection_id, key)
 ORDER BY connection_id COLLATE "C", key
-ON CONFLICT DO NOTHING
-
--- :name lock_deduplication_keys
-SELECT connection_id, key, request_id, expires_at
-FROM deduplication_key
-WHERE (connection_id, key) IN (SELECT * FROM unnest(%(connection_ids)s::text[], %(keys)s::bytea[]))
-ORDER BY connection_id, key
-FOR UPDATE
+ON CONFLICT (connection_id, key) DO UPDATE SET request_id = window_key.request_id
+RETURNING connection_id, key, request_id, expires_at
 
 -- :name save_deduplication_keys
 UPDATE deduplication_key AS window_key
