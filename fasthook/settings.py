@@ -152,6 +152,7 @@ TEMPLATES = [
 LANGUAGE_CODE = "en"
 USE_I18N = False
 USE_TZ = True
+DATETIME_FORMAT = "Y-m-d H:i:s"
 TIME_ZONE = "UTC"
 
 STATIC_URL = "/static/"
@@ -182,7 +183,7 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
 }
-UNFOLD = {"SITE_TITLE": "FastHook", "SITE_HEADER": "FastHook", "SITE_SUBHEADER": "Support"}
+UNFOLD = {"SITE_TITLE": "FastHook", "SITE_HEADER": "FastHook", "SITE_SUBHEADER": "Support", "SITE_URL": "/v1/docs"}
 SPECTACULAR_SETTINGS = {
     "TITLE": "FastHook",
     "DESCRIPTION": "Receive, route, deliver and replay webhooks.",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import include, path, re_path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from fasthook.faults import unknown_path
 from fasthook.health import livez, readyz
 
 urlpatterns = [
+    path("", RedirectView.as_view(url="/v1/docs")),
+    path("favicon.ico", RedirectView.as_view(url="/static/favicon.svg")),
     path("livez", livez),
     path("readyz", readyz),
     path("admin/", admin.site.urls),

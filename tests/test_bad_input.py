@@ -1,4 +1,4 @@
-"""Bad input on the running server: a clear refusal in the one envelope, nothing changed, nothing logged as our fault."""
+"""Bad input on the running server: a clear refusal in the one envelope, nothing changed, no fault of ours logged."""
 
 from __future__ import annotations
 
