@@ -127,6 +127,7 @@ ROOT_URLCONF = "fasthook.urls"
 ASGI_APPLICATION = "fasthook.asgi.application"
 APPEND_SLASH = False
 AUTH_USER_MODEL = "teams.User"
+AUTHENTICATION_BACKENDS = ["teams.backends.ThrottledBackend"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",

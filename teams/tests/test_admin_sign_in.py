@@ -1,0 +1,37 @@
+"""The admin's form signs in under the API's throttle."""
+
+from __future__ import annotations
+
+import pytest
+from django.conf import LazySettings
+from django.core.cache import cache
+from django.test import Client
+
+from teams.models import User
+
+PASSWORD = "correct horse battery"
+LOGIN = "/admin/login/"
+
+
+@pytest.fixture
+def staff(db: None) -> User:
+    cache.clear()
+    return User.objects.create_superuser("staff@example.com", PASSWORD)
+
+
+def sign_in(password: str) -> bool:
+    http = Client()
+    http.post(LOGIN, {"username": "Staff@Example.com", "password": password, "next": "/admin/"})
+    return "_auth_user_id" in http.session
+
+
+def test_the_right_password_signs_in_whatever_the_case_of_the_address(staff: User) -> None:
+    assert sign_in(PASSWORD)
+
+
+def test_after_too_many_guesses_even_the_right_password_waits(staff: User, settings: LazySettings) -> None:
+    settings.LOGIN_ATTEMPTS_PER_MINUTE = 3
+    assert [sign_in("a guess") for _ in range(3)] == [False, False, False]
+    assert not sign_in(PASSWORD)
+    cache.clear()
+    assert sign_in(PASSWORD)
