@@ -13,7 +13,7 @@ from teams.throttle import TooManyAttempts, count_attempt
 
 
 class ThrottledBackend(ModelBackend):
-    def authenticate(  # type: ignore[override]
+    def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
     ) -> User | None:
         """A form passes its request; the API's sign-in passes none, having counted the attempt itself."""

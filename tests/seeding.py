@@ -35,8 +35,9 @@ def main(count: int) -> None:
         Membership.objects.create(team=team, user=owner, role=Role.OWNER)
         secrets = team.secrets
         teams.append({"id": team.id, "api_key": secrets.api_key, "signing_secret": secrets.signing_secret})
-    # Sixty days ago: twice as long as a session lasts.
-    expired = create_session(owner, now=utc_now() - timedelta(days=60)).token
+    # Sixty days ago: twice as long as a session lasts. Of somebody who never signs in again, which would remove it.
+    absent = User.objects.create_user("absent@fasthook.local")
+    expired = create_session(absent, now=utc_now() - timedelta(days=60)).token
     json.dump({"teams": teams, "expired_token": expired}, sys.stdout)
 
 
