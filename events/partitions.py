@@ -45,7 +45,12 @@ def with_partitions(write: Callable[[], Result]) -> Result:
     try:
         return write()
     except psycopg.errors.CheckViolation:
-        ensure_partitions(now=datetime.now(UTC))
+        try:
+            ensure_partitions(now=datetime.now(UTC))
+        finally:
+            # Of a thread that has no other use for it.
+            if not connection.in_atomic_block:
+                connection.close()
         return write()
 
 
