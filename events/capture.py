@@ -140,7 +140,7 @@ class Capture:
 
     def _write(self, group: list[_Waiting]) -> None:
         error = self._try_write([waiting.request for waiting in group])
-        if isinstance(error, psycopg.DataError) and len(group) > 1:
+        if error is not None and not isinstance(error, psycopg.OperationalError) and len(group) > 1:
             # One of them cannot be stored: find out which, and let the others in.
             for waiting in group:
                 self._tell([waiting], self._try_write([waiting.request]))
