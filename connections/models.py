@@ -7,25 +7,17 @@ from django.db import models
 from destinations.models import Destination
 from fasthook.lib.fields import IdField, JSONTextField
 from sources.models import Source
-from teams.models import Team
+from teams.models import Resource
 
 
-class Connection(models.Model):
+class Connection(Resource):
     id = IdField(prefix="conn", primary_key=True)
-    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="connections")
-    name = models.CharField(max_length=155)
-    description = models.TextField(blank=True, default="")
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="connections")
     destination = models.ForeignKey(Destination, on_delete=models.PROTECT, related_name="connections")
     rules = JSONTextField(default=list, help_text="Normalised: deduplicate, transform, filter, delay, retry.")
     paused_at = models.DateTimeField(null=True, blank=True)
-    disabled_at = models.DateTimeField(null=True, blank=True)
-    deleted_at = models.DateTimeField(null=True, blank=True)
     # Waiting work is to be brought in line with this row's state (events/settling.py); null when it is.
     settle_requested_at = models.DateTimeField(null=True, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
-    version = models.BigIntegerField(default=0, db_index=True)
 
     class Meta:
         constraints = [
@@ -39,6 +31,3 @@ class Connection(models.Model):
                 fields=["id"], condition=models.Q(settle_requested_at__isnull=False), name="connection_to_settle"
             ),
         ]
-
-    def __str__(self) -> str:
-        return self.name

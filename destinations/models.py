@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 from fasthook.lib.fields import EncryptedJSONField, IdField
-from teams.models import Team
+from teams.models import Resource
 
 
 class DestinationType(models.TextChoices):
@@ -19,11 +19,8 @@ class RatePeriod(models.TextChoices):
     HOUR = "hour"
 
 
-class Destination(models.Model):
+class Destination(Resource):
     id = IdField(prefix="des", primary_key=True)
-    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="destinations")
-    name = models.CharField(max_length=155)
-    description = models.TextField(blank=True, default="")
     type = models.CharField(max_length=10, choices=DestinationType.choices, default=DestinationType.HTTP)
     url = models.TextField(help_text="Where deliveries go; for MOCK_API the path and query on the built-in receiver.")
     http_method = models.CharField(max_length=7, null=True, blank=True, help_text="Empty: the request's own method.")
@@ -34,13 +31,8 @@ class Destination(models.Model):
     timeout_s = models.FloatField(default=30.0)
     auth_type = models.CharField(max_length=40, null=True, blank=True)
     auth = EncryptedJSONField(null=True, blank=True)
-    disabled_at = models.DateTimeField(null=True, blank=True)
-    deleted_at = models.DateTimeField(null=True, blank=True)
     # Waiting work is to be brought in line with this row's state (events/settling.py); null when it is.
     settle_requested_at = models.DateTimeField(null=True, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
-    version = models.BigIntegerField(default=0, db_index=True)
 
     class Meta:
         constraints = [
@@ -54,6 +46,3 @@ class Destination(models.Model):
                 fields=["id"], condition=models.Q(settle_requested_at__isnull=False), name="destination_to_settle"
             ),
         ]
-
-    def __str__(self) -> str:
-        return self.name

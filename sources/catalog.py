@@ -14,14 +14,13 @@ from fasthook.lib.catalog import Catalog, Row
 from fasthook.lib.crypto import UndecryptableSecret
 from fasthook.lib.errors import FastHookError
 from fasthook.lib.fields import unseal
+from sources.config import DEFAULT_METHODS
 from sources.models import Source
 from sources.verification.response import StaticResponse, compile_custom_response
 from sources.verification.verdict import Verifier
 from sources.verification.verify import compile_auth
 
 log = structlog.get_logger(__name__)
-
-DEFAULT_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 
 
 @dataclass(frozen=True, slots=True)

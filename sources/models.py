@@ -7,25 +7,17 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from fasthook.lib.fields import EncryptedJSONField, IdField
-from teams.models import Team
+from teams.models import Resource
 
 
-class Source(models.Model):
+class Source(Resource):
     id = IdField(prefix="src", primary_key=True)
-    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="sources")
-    name = models.CharField(max_length=155)
-    description = models.TextField(blank=True, default="")
     type = models.CharField(max_length=40, default="WEBHOOK")
     slug = models.CharField(max_length=40, unique=True)
     auth_type = models.CharField(max_length=40, null=True, blank=True)
     auth = EncryptedJSONField(null=True, blank=True)
     allowed_http_methods = ArrayField(models.CharField(max_length=7), default=list)
     custom_response = models.JSONField(null=True, blank=True)
-    disabled_at = models.DateTimeField(null=True, blank=True)
-    deleted_at = models.DateTimeField(null=True, blank=True)
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
-    version = models.BigIntegerField(default=0, db_index=True)
 
     class Meta:
         constraints = [
@@ -33,9 +25,6 @@ class Source(models.Model):
                 fields=["team", "name"], condition=models.Q(deleted_at=None), name="source_name_once_per_team"
             ),
         ]
-
-    def __str__(self) -> str:
-        return self.name
 
     @property
     def url(self) -> str:

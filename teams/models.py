@@ -68,6 +68,26 @@ class Membership(models.Model):
         return f"{self.user} in {self.team} ({self.role})"
 
 
+class Resource(models.Model):
+    """What a team configures: sources, destinations, connections. Deleted rows stay: evidence names them."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="%(class)ss")
+    name = models.CharField(max_length=155)
+    description = models.TextField(blank=True, default="")
+    disabled_at = models.DateTimeField(null=True, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    # The configuration's version that the row was last saved under: see config_version.py.
+    version = models.BigIntegerField(default=0, db_index=True)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class ProjectSecrets(models.Model):
     """A team's two credentials: the API key that automation uses, and the secret that signs deliveries."""
 

@@ -63,7 +63,7 @@ class Migration(migrations.Migration):
                 (
                     "team",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="destinations", to="teams.team"
+                        on_delete=django.db.models.deletion.CASCADE, related_name="%(class)ss", to="teams.team"
                     ),
                 ),
             ],
