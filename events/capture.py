@@ -84,6 +84,7 @@ class Capture:
         self._database = DataConnection("capture")
         self._nudger = _Nudger()
         self._thread: threading.Thread | None = None
+        self._stopped = False
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self) -> None:
@@ -94,13 +95,15 @@ class Capture:
 
     async def stop(self) -> None:
         if self._thread is not None:
+            self._stopped = True
             self._waiting.put(None)
             await asyncio.to_thread(self._thread.join)
             self._nudger.stop()
 
     async def store(self, request: CapturedRequest) -> None:
         """Returns once the request is on disk; CaptureFailed when it is not. Bounding what waits is the caller's."""
-        assert self._loop is not None
+        if self._loop is None or self._stopped:
+            raise CaptureFailed("this process is stopping")
         waiting = _Waiting(request, self._loop.create_future())
         self._waiting.put(waiting)
         await waiting.caller

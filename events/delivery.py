@@ -27,10 +27,10 @@ from destinations.catalog import destination_catalog
 from destinations.outbound.address import AddressPolicy
 from destinations.outbound.client import DeliveryClient
 from events import queue
-from events.attempts import Catalogs, Prepared, conclude, fail_unsent, prepare, without_evidence
+from events.attempts import Catalogs, Prepared, conclude, fail_unsent, prepare
 from events.lanes import Lane
-from events.partitions import with_partitions
 from events.queue import AttemptResult, ClaimedJob, ClaimRequest
+from events.recording import Recorder
 from fasthook.lib.nudge import begin, listening, recruit
 from fasthook.lib.sql import DataConnection
 from sources.catalog import SourceCatalog
@@ -43,9 +43,6 @@ LINGER_S = 1.0
 RENEW_S = 2.0
 STOP_S = 4.0
 MAX_TRIES = 3
-RECORD_BATCH = 250
-# Results that come within this are recorded together, so that a burst is not written one by one.
-GATHER_S = 0.004
 
 
 @dataclass(slots=True)
@@ -64,6 +61,7 @@ class Deliverer:
         self._claims = DataConnection("deliver claim")
         self._records = DataConnection("deliver record")
         self._threads = ThreadPoolExecutor(max_workers=3, thread_name_prefix="deliver")
+        self._recorder = Recorder(self._records, self._threads, recorded=self._let_go)
         self._client = DeliveryClient(AddressPolicy(settings.DELIVERY_ALLOWED_NETWORKS))
         self._catalogs = Catalogs(
             SourceCatalog(), destination_catalog(), ConnectionCatalog(), signing_secrets_catalog()
@@ -73,20 +71,16 @@ class Deliverer:
         # Jobs that wait for a slot of their destination's rate.
         self._slots: dict[str, tuple[asyncio.TimerHandle, ClaimedJob]] = {}
         self._held: dict[str, Held] = {}
-        self._results: list[AttemptResult] = []
         self._held_bytes = 0
         self._scan_after = ""
         self._wake = asyncio.Event()
-        self._recordable = asyncio.Event()
-        self._ending = False
         self._delivered = 0
 
     async def drain(self, stopping: threading.Event) -> int:
         """Delivers what is due until nothing came for a second, or until `stopping`; the count of attempts."""
         self._delivered = 0
-        self._ending = False
         loop = asyncio.get_running_loop()
-        recorder = asyncio.create_task(self._record_results())
+        recording = asyncio.create_task(self._recorder.run())
         try:
             more = True
             while more and not stopping.is_set():
@@ -96,9 +90,8 @@ class Deliverer:
                 more = not stopping.is_set() and await self._claim() > 0
             await self._finish(stopping)
         finally:
-            self._ending = True
-            self._recordable.set()
-            await recorder
+            self._recorder.end()
+            await recording
             await self._in_thread(self._release_lanes, [])
         return self._delivered
 
@@ -242,16 +235,14 @@ class Deliverer:
         try:
             result = await self._attempt(job, lane)
             if result is not None:
-                self._results.append(result)
-                self._recordable.set()
+                self._recorder.add(result)
             else:
                 await self._give_back([job])
         except asyncio.CancelledError:
             await self._give_back([job])
         except Exception:
             log.exception("attempt.failed", event_id=job.event_id)
-            self._results.append(fail_unsent(job, self._catalogs, "INTERNAL_ERROR", "FastHook failed; see its log"))
-            self._recordable.set()
+            self._recorder.add(fail_unsent(job, self._catalogs, "INTERNAL_ERROR", "FastHook failed; see its log"))
         finally:
             lane.in_flight -= 1
             self._start_waiting(lane)
@@ -273,59 +264,7 @@ class Deliverer:
         self._delivered += 1
         return conclude(job, prepared, sent, now=datetime.now(UTC))
 
-    # ---- Recording
-
-    async def _record_results(self) -> None:
-        """Runs beside a drain, and a little longer: the last results are tried once more, then left to their leases."""
-        while self._results or not self._ending:
-            await self._recordable.wait()
-            if len(self._results) < RECORD_BATCH and self._sending:
-                await asyncio.sleep(GATHER_S)
-            self._recordable.clear()
-            batch = self._results[:RECORD_BATCH]
-            ending = self._ending
-            if await self._record(batch):
-                del self._results[: len(batch)]
-                self._let_go([result.job for result in batch])
-            elif ending:
-                return
-            else:
-                await asyncio.sleep(0.5)
-            if self._results or self._ending:
-                self._recordable.set()
-
-    async def _record(self, batch: list[AttemptResult]) -> bool:
-        """False while Postgres is away: the batch is kept and tried again."""
-        if not batch:
-            return True
-        try:
-            own = await self._in_thread(self._write_attempts, batch)
-        except psycopg.OperationalError as error:
-            log.warning("attempts.unrecorded", attempts=len(batch), error=str(error))
-            return False
-        except Exception as error:
-            if len(batch) == 1:
-                return await self._record_without_evidence(batch[0], error)
-            # One of them cannot be stored as it is: find out which.
-            return all([await self._record([result]) for result in batch])
-        for result in batch:
-            log_attempt(result, late=result.job.event_id not in own)
-        return True
-
-    def _write_attempts(self, batch: list[AttemptResult]) -> set[str]:
-        return with_partitions(partial(self._records.run, queue.finish_attempts, batch))
-
-    async def _record_without_evidence(self, result: AttemptResult, fault: Exception) -> bool:
-        """The outcome without what the receiver sent. What cannot be recorded at all is left to its lease."""
-        log.error("attempt.unrecordable", event_id=result.job.event_id, error=str(fault))
-        try:
-            await self._in_thread(self._write_attempts, [without_evidence(result)])
-        except psycopg.OperationalError as error:
-            log.warning("attempts.unrecorded", attempts=1, error=str(error))
-            return False
-        except Exception:
-            log.exception("attempt.lost", event_id=result.job.event_id)
-        return True
+    # ---- Letting go
 
     def _let_go(self, jobs: list[ClaimedJob]) -> None:
         for job in jobs:
@@ -402,23 +341,3 @@ class Deliverer:
 
     async def _in_thread(self, work: Callable[..., Result], *args: Any) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
-
-
-def log_attempt(result: AttemptResult, *, late: bool) -> None:
-    """One line per attempt with all ids. A receiver's refusal is data, not an error of ours."""
-    job = result.job
-    log.info(
-        "attempt.late" if late else "attempt.finished",
-        team_id=job.team_id,
-        event_id=job.event_id,
-        request_id=job.request_id,
-        connection_id=job.connection_id,
-        destination_id=job.destination_id,
-        attempt_id=result.attempt_id,
-        attempt_number=job.attempt_number,
-        trigger=job.trigger,
-        status=result.status,
-        response_status=result.response_status,
-        error_code=result.error_code,
-        latency_ms=result.latency_ms,
-    )

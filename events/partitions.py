@@ -6,7 +6,8 @@ A day's bounds are the smallest ids of its midnight and the next, so a row's par
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -23,6 +24,13 @@ _DAY = timedelta(days=1)
 _NAME = re.compile(r"(?P<table>[a-z_]+)_(?P<day>\d{8})")
 
 
+@dataclass(frozen=True, slots=True)
+class Partition:
+    name: str
+    is_attached: bool
+    is_detaching: bool
+
+
 def ensure_partitions(*, now: datetime, days_ahead: int = DAYS_AHEAD, days_back: int = 1) -> list[str]:
     """Makes what is missing from yesterday to a week ahead; returns the names made. Safe to run many times at once.
 
@@ -30,7 +38,7 @@ def ensure_partitions(*, now: datetime, days_ahead: int = DAYS_AHEAD, days_back:
     """
     made = []
     first = _midnight(now) - days_back * _DAY
-    existing = set(_existing())
+    existing = {partition.name for partition in _existing()}
     for offset in range(days_back + days_ahead + 1):
         day = first + offset * _DAY
         for table in PREFIXES:
@@ -58,11 +66,11 @@ def drop_expired_partitions(*, now: datetime, retention_days: int) -> list[str]:
     """Drops the partitions whose last row is older than the retention; returns their names."""
     last_kept = _midnight(now) - retention_days * _DAY
     dropped = []
-    for name in _existing():
-        match = _NAME.fullmatch(name)
+    for partition in _existing():
+        match = _NAME.fullmatch(partition.name)
         if match and datetime.strptime(match["day"], "%Y%m%d").replace(tzinfo=UTC) < last_kept:
-            _drop(match["table"], name)
-            dropped.append(name)
+            _drop(match["table"], partition)
+            dropped.append(partition.name)
     return dropped
 
 
@@ -86,24 +94,27 @@ def _make(table: str, name: str, day: datetime) -> bool:
             cursor.execute("SELECT pg_advisory_unlock(hashtext('fasthook partitions'))")
 
 
-def _drop(table: str, name: str) -> None:
+def _drop(table: str, partition: Partition) -> None:
+    """Detached without stopping reads and writes. What a crash left half-way is taken on from there."""
     with connection.cursor() as cursor:
-        if connection.in_atomic_block:
-            cursor.execute(f"ALTER TABLE {table} DETACH PARTITION {name}")
-        else:
-            cursor.execute(f"ALTER TABLE {table} DETACH PARTITION {name} CONCURRENTLY")
-        cursor.execute(f"DROP TABLE {name}")
+        if partition.is_detaching:
+            cursor.execute(f"ALTER TABLE {table} DETACH PARTITION {partition.name} FINALIZE")
+        elif partition.is_attached:
+            how = "" if connection.in_atomic_block else "CONCURRENTLY"
+            cursor.execute(f"ALTER TABLE {table} DETACH PARTITION {partition.name} {how}")
+        cursor.execute(f"DROP TABLE {partition.name}")
 
 
-def _existing() -> Iterator[str]:
+def _existing() -> list[Partition]:
+    """Tables named like partitions, also those that a crash left detached."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT child.relname FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid"
-            " JOIN pg_class parent ON parent.oid = inhparent WHERE parent.relname = ANY(%s) ORDER BY child.relname",
-            [list(PREFIXES)],
+            "SELECT relname, inhparent IS NOT NULL, coalesce(inhdetachpending, false) FROM pg_class"
+            " LEFT JOIN pg_inherits ON inhrelid = pg_class.oid"
+            " WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace AND relname ~ %s ORDER BY relname",
+            [f"^({'|'.join(PREFIXES)})_[0-9]{{8}}$"],
         )
-        rows = cursor.fetchall()
-    return (row[0] for row in rows)
+        return [Partition(*row) for row in cursor.fetchall()]
 
 
 def _midnight(moment: datetime) -> datetime:

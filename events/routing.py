@@ -273,7 +273,7 @@ def _write_branches(cursor: Cursor[Any], branches: list[Branch]) -> int:
             copy.set_types(list(_JOB_COLUMNS.values()))
             for branch in waiting:
                 copy.write_row(_job_row(branch))
-    return sum(branch.status is Status.QUEUED for branch in branches)
+    return sum(branch.due_at <= now for branch in waiting if branch.due_at is not None)
 
 
 def _event_row(branch: Branch, now: datetime) -> tuple[Any, ...]:
@@ -290,7 +290,7 @@ def _event_row(branch: Branch, now: datetime) -> tuple[Any, ...]:
         branch.failure_message,
         branch.ignored_cause,
         Jsonb(branch.ignored_meta, dumps=orjson.dumps) if branch.ignored_meta else None,
-        branch.due_at if branch.due_at and branch.due_at > now else None,
+        branch.due_at if branch.status is Status.SCHEDULED else None,
         now,
         now,
     )

@@ -86,7 +86,7 @@ def _settle_destination(destination_id: str) -> int:
         moved = 0
         if row.deleted_at or row.disabled_at:
             cause = IgnoredCause.DESTINATION_DELETED if row.deleted_at else IgnoredCause.DESTINATION_DISABLED
-            connection_ids = list(Connection.objects.filter(destination_id=row.id).values_list("id", flat=True))
+            connection_ids = list(Connection.objects.filter(team_id=row.team_id).values_list("id", flat=True))
             moved = _cancel(row.id, "destination_id", cause, held_of=connection_ids)
             if moved or _count("count_jobs", by="destination_id", id=row.id):
                 return moved
@@ -96,7 +96,7 @@ def _settle_destination(destination_id: str) -> int:
 
 def _cancel(identifier: str, by: str, cause: IgnoredCause, *, held_of: list[str]) -> int:
     moved = _count("cancel_waiting", by=by, id=identifier, limit=PAGE, cause=cause.value, leaving=leaving(Move.CANCEL))
-    return moved + _count("cancel_held", connection_ids=held_of, limit=PAGE, cause=cause.value)
+    return moved + _count("cancel_held", by=by, id=identifier, connection_ids=held_of, limit=PAGE, cause=cause.value)
 
 
 def _take_row(model: type[Row], identifier: str) -> Row | None:

@@ -78,7 +78,7 @@ WITH RECURSIVE scan (destination_id, number) AS (
     INSERT INTO delivery_lane (destination_id, owner, owned_until, last_slot_at)
     SELECT
         destination_id, %(worker)s, now() + make_interval(secs => %(lane_lease_s)s),
-        coalesce(first_slot_at + make_interval(secs => slot_s * (jobs - 1)), '-infinity')
+        coalesce(first_slot_at + make_interval(secs => slot_s * (jobs - 1)), 'epoch')
     FROM taken
     WHERE NOT kept OR slot_s IS NOT NULL
     ORDER BY destination_id

@@ -28,9 +28,11 @@ WITH job AS (
 SELECT count(*) FROM removed
 
 -- :name cancel_held
+-- A connection may have changed its destination since: held events keep theirs, so `by` is looked at as well.
 WITH held AS (
     SELECT id FROM events
-    WHERE connection_id = ANY(%(connection_ids)s) AND status = 'HOLD' ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+    WHERE connection_id = ANY(%(connection_ids)s) AND status = 'HOLD' AND {by} = %(id)s
+    ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ), cancelled AS (
     UPDATE events SET status = 'CANCELLED', ignored_cause = %(cause)s, updated_at = now()
     FROM held WHERE events.id = held.id RETURNING events.id
@@ -56,6 +58,10 @@ WITH held AS (
         coalesce(octet_length(request.body), 0)
     FROM released LEFT JOIN requests AS request ON request.id = released.request_id
     ON CONFLICT (event_id) DO NOTHING
+), ended AS (
+    -- A destination that ended while the connection pointed elsewhere: its own settling cancels what comes to it now.
+    UPDATE destinations_destination SET settle_requested_at = now()
+    WHERE id IN (SELECT destination_id FROM released) AND (disabled_at IS NOT NULL OR deleted_at IS NOT NULL)
 )
 SELECT count(*) FROM released
 
