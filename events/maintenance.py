@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import connection
 
 from events.partitions import drop_expired_partitions, ensure_partitions
-from fasthook.lib.nudge import nudge
+from fasthook.lib.nudge import insist
 from teams.models import SessionToken
 
 log = structlog.get_logger(__name__)
@@ -32,7 +32,7 @@ def nudge_due_stages() -> None:
         due = cursor.fetchone()
     for stage, is_due in zip(("route", "deliver", "settle"), due, strict=True):
         if is_due:
-            nudge(stage)
+            insist(stage)
 
 
 def keep_house(*, now: datetime) -> None:

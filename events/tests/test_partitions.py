@@ -133,7 +133,7 @@ def test_keeping_house_makes_drops_and_sweeps(team: Project, settings: Any) -> N
 @pytest.fixture
 def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     stages: list[str] = []
-    monkeypatch.setattr(maintenance, "nudge", stages.append)
+    monkeypatch.setattr(maintenance, "insist", stages.append)
     return stages
 
 

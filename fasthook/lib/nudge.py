@@ -30,6 +30,10 @@ STAGES = {
 
 # A mark whose message was lost (Redis flushed in between, a worker killed) stops nobody for longer than this.
 _MARK_TTL_MS = 1000
+# Workers at work begin anew at least once a second. Longer than this, whoever listens does not answer.
+_BEGUN_TTL_MS = 3000
+# Beat says it again every second: what nobody fetched for longer would only pile up.
+_MESSAGE_LIFE_S = 10.0
 
 # Marks the stage as told and tells those who listen: -1 when it was told already, else how many heard.
 _TELL = """
@@ -61,10 +65,24 @@ def recruit(stage: str) -> None:
         log.warning("nudge.lost", stage=stage, error=str(error))
 
 
+def insist(stage: str) -> None:
+    """Wakes the stage, past listeners that do not begin (frozen, or on a machine that is gone). Never raises."""
+    try:
+        begun = _redis().exists(_begun(stage))
+    except redis.RedisError as error:
+        log.warning("nudge.lost", stage=stage, error=str(error))
+        return
+    if begun:
+        nudge(stage)
+    else:
+        recruit(stage)
+
+
 def begin(stage: str) -> None:
     """The stage looks for work now: what is committed from here on may nudge again."""
     try:
-        _redis().delete(_mark(stage))
+        with _redis().pipeline(transaction=False) as pipeline:
+            pipeline.delete(_mark(stage)).set(_begun(stage), 1, px=_BEGUN_TTL_MS).execute()
     except redis.RedisError as error:
         log.warning("nudge.unmarked", stage=stage, error=str(error))
 
@@ -100,11 +118,15 @@ def _listen(stage: str, heard: Callable[[], object], stopping: threading.Event) 
 
 def _send(stage: str) -> None:
     task, queue = STAGES[stage]
-    current_app.send_task(task, queue=queue, ignore_result=True, retry=False)
+    current_app.send_task(task, queue=queue, ignore_result=True, retry=False, expires=_MESSAGE_LIFE_S)
 
 
 def _mark(stage: str) -> str:
     return f"fasthook:nudged:{stage}"
+
+
+def _begun(stage: str) -> str:
+    return f"fasthook:begun:{stage}"
 
 
 def _channel(stage: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from django.db import transaction
 
 import fasthook.celery  # noqa: F401 - the application that messages go through
 from fasthook.lib import nudge as module
-from fasthook.lib.nudge import STAGES, begin, listening, nudge, nudge_after_commit, recruit
+from fasthook.lib.nudge import STAGES, begin, insist, listening, nudge, nudge_after_commit, recruit
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
 DEADLINE_S = 5.0
@@ -111,9 +112,33 @@ def test_recruiting_sends_one_more_message_a_second_whoever_listens(server: redi
     assert len(messages(server, "deliver")) == 1
 
 
+def test_insisting_goes_past_a_listener_that_does_not_begin(server: redis.Redis) -> None:
+    with listening("deliver", lambda: None):
+        wait_for_listener(server, "deliver")
+        begin("deliver")
+        insist("deliver")
+        assert messages(server, "deliver") == []
+        server.delete("fasthook:begun:deliver")
+        insist("deliver")
+        assert messages(server, "deliver") == ["events.tasks.deliver"]
+
+
+def test_who_has_begun_is_forgotten_within_three_seconds(server: redis.Redis) -> None:
+    begin("route")
+    assert 0 < server.pttl("fasthook:begun:route") <= 3000
+
+
+def test_a_message_that_nobody_fetches_does_not_count_for_long(server: redis.Redis) -> None:
+    nudge("route")
+    [message] = server.lrange("route", 0, -1)
+    expires = datetime.fromisoformat(json.loads(message)["headers"]["expires"])
+    assert timedelta(0) < expires - datetime.now(UTC) <= timedelta(seconds=10)
+
+
 @pytest.mark.usefixtures("without_redis")
 def test_without_redis_nothing_is_raised() -> None:
     nudge("route")
+    insist("route")
     begin("route")
     recruit("route")
     with listening("route", lambda: None):
