@@ -73,6 +73,8 @@ class Deliverer:
         self._held: dict[str, Held] = {}
         self._held_bytes = 0
         self._scan_after = ""
+        # The last claim took all that it might: there is probably more, on whatever lane.
+        self._cut = False
         self._wake = asyncio.Event()
         self._delivered = 0
 
@@ -117,8 +119,9 @@ class Deliverer:
             if now - renewed_at >= RENEW_S:
                 renewed_at = now
                 await self._keep_leases()
-            # A scan that has not seen every destination goes on at once.
-            if not (self._scan_after and self._room > 0) and not (claimed and self._wants_more):
+            # A claim that was cut short, or that did not see every destination, goes on at once.
+            goes_on = (self._cut or self._scan_after) and self._room > 0
+            if not goes_on and not (claimed and self._wants_more):
                 await self._wait(0.5)
 
     @property
@@ -133,7 +136,7 @@ class Deliverer:
 
     @property
     def _wants_more(self) -> bool:
-        return any(lane.runs_low for lane in self._lanes.values())
+        return self._cut or any(lane.runs_low for lane in self._lanes.values())
 
     async def _wait(self, seconds: float) -> None:
         try:
@@ -159,9 +162,11 @@ class Deliverer:
         except (psycopg.OperationalError, DatabaseError) as error:
             log.warning("claim.failed", error=str(error))
             self._scan_after = ""
+            self._cut = False
             await asyncio.sleep(0.5)
             return 0
         self._scan_after = claim.scanned_to
+        self._cut = len(claim.jobs) >= request.limit or sum(job.body_size for job in claim.jobs) >= request.max_bytes
         taken: dict[str, int] = {}
         for job in claim.jobs:
             taken[job.destination_id] = taken.get(job.destination_id, 0) + 1
@@ -246,7 +251,7 @@ class Deliverer:
         finally:
             lane.in_flight -= 1
             self._start_waiting(lane)
-            if lane.runs_low or not lane.load:
+            if lane.runs_low:
                 self._wake.set()
 
     async def _attempt(self, job: ClaimedJob, lane: Lane) -> AttemptResult | None:

@@ -466,3 +466,32 @@ def test_a_destination_that_is_due_behind_many_that_are_not_is_found_in_one_drai
 
     received = deliver_to(answers(OK), prepare)
     assert len(received.heads) == 1
+
+
+def test_a_claim_that_was_cut_short_is_followed_by_the_next_at_once(
+    project: Project, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.DELIVER_CLAIM = 2
+    claims, claims_before_waiting = [], []
+    claim, wait = Deliverer._claim, Deliverer._wait
+
+    async def counted(self: Deliverer) -> int:
+        claims.append(await claim(self))
+        return claims[-1]
+
+    async def noted(self: Deliverer, seconds: float) -> None:
+        claims_before_waiting.append(len(claims))
+        await wait(self, seconds)
+
+    monkeypatch.setattr(Deliverer, "_claim", counted)
+    monkeypatch.setattr(Deliverer, "_wait", noted)
+
+    def prepare(port: int) -> None:
+        change(project.connection, disabled_at=utc_now())
+        for _ in range(6):
+            add_connection(project, destination=add_destination(project, url=f"http://127.0.0.1:{port}/"))
+        accept_and_route(project)
+
+    deliver_to(answers(OK), prepare)
+    assert claims[:4] == [2, 2, 2, 0]
+    assert claims_before_waiting[0] == 4

@@ -82,7 +82,9 @@ def begin(stage: str) -> None:
     """The stage looks for work now: what is committed from here on may nudge again."""
     try:
         with _redis().pipeline(transaction=False) as pipeline:
-            pipeline.delete(_mark(stage)).set(_begun(stage), 1, px=_BEGUN_TTL_MS).execute()
+            pipeline.delete(_mark(stage))
+            pipeline.set(_begun(stage), 1, px=_BEGUN_TTL_MS)
+            pipeline.execute()
     except redis.RedisError as error:
         log.warning("nudge.unmarked", stage=stage, error=str(error))
 
