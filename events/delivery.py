@@ -70,6 +70,8 @@ class Deliverer:
         self._sending: dict[asyncio.Task[None], ClaimedJob] = {}
         # Jobs that wait for a slot of their destination's rate.
         self._slots: dict[str, tuple[asyncio.TimerHandle, ClaimedJob]] = {}
+        # Lanes whose next job came late and waits for the rate to let it start.
+        self._paced: dict[str, asyncio.TimerHandle] = {}
         self._held: dict[str, Held] = {}
         self._held_bytes = 0
         self._scan_after = ""
@@ -223,15 +225,29 @@ class Deliverer:
         if lane is None:
             lane = self._lanes[job.destination_id] = Lane(job.destination_id, concurrency)
         lane.max_concurrency = concurrency
+        lane.pace_s = job.pace_s
         return lane
 
     def _start_waiting(self, lane: Lane) -> None:
         while lane.waiting and lane.has_free_sender:
+            wait_s = lane.wait_before_start(time.monotonic())
+            if wait_s:
+                self._start_later(lane, wait_s)
+                return
             job = lane.waiting.popleft()
             lane.in_flight += 1
             task = asyncio.create_task(self._deliver(job, lane))
             self._sending[task] = job
             task.add_done_callback(self._forget)
+
+    def _start_later(self, lane: Lane, wait_s: float) -> None:
+        if lane.destination_id not in self._paced:
+            timer = asyncio.get_running_loop().call_later(wait_s, self._start_paced, lane)
+            self._paced[lane.destination_id] = timer
+
+    def _start_paced(self, lane: Lane) -> None:
+        del self._paced[lane.destination_id]
+        self._start_waiting(lane)
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._sending.pop(task, None)

@@ -27,6 +27,9 @@ class Lane:
     # The last claim filled the room it had: there may be more.
     hungry: bool = False
     latency_s: float | None = None
+    # Where the destination has a rate: the least time between two starts, and when the next one may be (steady clock).
+    pace_s: float = 0.0
+    next_start: float = 0.0
 
     @property
     def load(self) -> int:
@@ -40,6 +43,13 @@ class Lane:
     @property
     def has_free_sender(self) -> bool:
         return self.in_flight < self.max_concurrency
+
+    def wait_before_start(self, now: float) -> float:
+        """Seconds until the rate lets another job start; 0 takes the start. What came late does not crowd together."""
+        if self.pace_s and now < self.next_start:
+            return self.next_start - now
+        self.next_start = now + self.pace_s
+        return 0.0
 
     @property
     def runs_low(self) -> bool:

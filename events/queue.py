@@ -28,7 +28,10 @@ LANES_PER_CLAIM = 512
 
 @dataclass(frozen=True, slots=True)
 class ClaimedJob:
-    """A leased delivery with its request. `wait_s` is the time until its slot, where the destination has a rate."""
+    """A leased delivery with its request.
+
+    Where the destination has a rate, `wait_s` is the time until its slot and `pace_s` the least time between two starts.
+    """
 
     lease_token: UUID
     event_id: str
@@ -43,6 +46,7 @@ class ClaimedJob:
     tries: int
     body_size: int
     wait_s: float
+    pace_s: float
     method: str | None
     path: str | None
     query: str | None
@@ -176,8 +180,8 @@ def release_lanes(connection: Connection[Any], worker: UUID, *, kept: Collection
 
 
 def _claimed(token: UUID, row: Sequence[Any]) -> ClaimedJob:
-    trigger, wait_s = Trigger(row[8]), float(row[11])
-    return ClaimedJob(token, *row[:8], trigger, *row[9:11], wait_s, *row[12:])  # type: ignore[call-arg]
+    trigger, wait_s, pace_s = Trigger(row[8]), float(row[11]), float(row[12] or 0)
+    return ClaimedJob(token, *row[:8], trigger, *row[9:11], wait_s, pace_s, *row[13:])  # type: ignore[call-arg]
 
 
 def _json(value: object) -> Jsonb | None:

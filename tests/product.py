@@ -198,7 +198,7 @@ class Product:
     def listeners(self) -> list[bytes]:
         """The channels on which a worker at work listens for nudges."""
         with self._redis() as client:
-            channels: list[bytes] = client.pubsub_channels("fasthook:nudges:*")
+            channels: list[bytes] = client.pubsub_channels("fasthook:*:nudges:*")
             return channels
 
     def wait_until_announced(self, name: str) -> None:

@@ -20,10 +20,10 @@ WITH RECURSIVE scan (destination_id, number) AS (
 ), candidate AS MATERIALIZED (
     SELECT
         scan.destination_id,
-        destination.timeout_s,
         coalesce(busy.room, least(%(room)s, destination.max_concurrency)) AS room,
         owner.owner IS NOT DISTINCT FROM %(worker)s AND owner.owned_until > now() + interval '3 seconds' AS kept,
-        CASE destination.rate_limit_period WHEN 'second' THEN 1.0 WHEN 'minute' THEN 60.0 ELSE 3600.0 END
+        -- A hundredth wider than the rate asks, so that a start a little late does not crowd the window before it.
+        CASE destination.rate_limit_period WHEN 'second' THEN 1.01 WHEN 'minute' THEN 60.6 ELSE 3636.0 END
             / destination.rate_limit AS slot_s,
         owner.last_slot_at
     FROM scan
@@ -34,7 +34,7 @@ WITH RECURSIVE scan (destination_id, number) AS (
     WHERE destination.disabled_at IS NULL AND destination.deleted_at IS NULL
         AND (owner.owner IS NULL OR owner.owner = %(worker)s OR owner.owned_until < now())
 ), lane AS MATERIALIZED (
-    SELECT destination_id, timeout_s, kept, slot_s, first_slot_at,
+    SELECT destination_id, kept, slot_s, first_slot_at,
         CASE
             WHEN slot_s IS NULL THEN room
             -- Slots up to a second ahead are given out now; the worker waits for each. What is further off stays here.
@@ -71,9 +71,9 @@ WITH RECURSIVE scan (destination_id, number) AS (
     ) AS summed
     WHERE bytes_before < %(bytes)s
 ), taken AS (
-    SELECT lane.destination_id, lane.kept, lane.slot_s, lane.first_slot_at, lane.timeout_s, count(*) AS jobs
+    SELECT lane.destination_id, lane.kept, lane.slot_s, lane.first_slot_at, count(*) AS jobs
     FROM chosen JOIN lane USING (destination_id)
-    GROUP BY lane.destination_id, lane.kept, lane.slot_s, lane.first_slot_at, lane.timeout_s
+    GROUP BY lane.destination_id, lane.kept, lane.slot_s, lane.first_slot_at
 ), acquired AS (
     INSERT INTO delivery_lane (destination_id, owner, owned_until, last_slot_at)
     SELECT
@@ -91,7 +91,7 @@ WITH RECURSIVE scan (destination_id, number) AS (
     UNION ALL
     SELECT destination_id FROM taken WHERE kept AND slot_s IS NULL
 ), locked AS MATERIALIZED (
-    SELECT job.event_id, job.attempt_number, taken.timeout_s,
+    SELECT job.event_id, taken.slot_s,
         CASE WHEN taken.slot_s IS NOT NULL
             THEN taken.first_slot_at + make_interval(secs => taken.slot_s * (chosen.turn - 1)) END AS slot_at
     FROM chosen
@@ -108,7 +108,7 @@ WITH RECURSIVE scan (destination_id, number) AS (
     RETURNING
         job.event_id, job.team_id, job.request_id, job.source_id, job.connection_id, job.destination_id,
         job.attempt_number, job.retry_number, job.trigger, job.tries, job.body_size,
-        greatest(0, extract(epoch FROM locked.slot_at - now())) AS wait_s
+        greatest(0, extract(epoch FROM locked.slot_at - now())) AS wait_s, locked.slot_s AS pace_s
 )
 SELECT
     (SELECT version FROM teams_configversion WHERE id = 1),

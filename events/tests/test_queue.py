@@ -255,13 +255,13 @@ def test_released_lanes_are_anybodys_but_for_those_kept(project: Project, door: 
 @pytest.mark.parametrize(
     ("limit", "period", "slots_s"),
     [
-        (4, "second", [0, 0.25, 0.5, 0.75, 1.0]),
-        (120, "minute", [0, 0.5, 1.0]),
-        (3600, "hour", [0, 1.0]),
+        (4, "second", [0, 0.2525, 0.505, 0.7575]),
+        (120, "minute", [0, 0.505]),
+        (1800, "hour", [0]),
         (1, "hour", [0]),
     ],
 )
-def test_a_rates_slots_are_even_and_reach_a_second_ahead(
+def test_a_rates_slots_are_even_a_hundredth_wide_of_it_and_reach_a_second_ahead(
     project: Project, door: DataConnection, limit: int, period: str, slots_s: list[float]
 ) -> None:
     change(project.destination, rate_limit=limit, rate_limit_period=period)
@@ -269,7 +269,6 @@ def test_a_rates_slots_are_even_and_reach_a_second_ahead(
     worker = uuid4()
     assert [job.wait_s for job in claim(door, worker=worker).jobs] == pytest.approx(slots_s, abs=0.001)
     assert DeliveryJob.objects.filter(rank=1).count() == 10 - len(slots_s)
-    assert claim(door, worker=worker).jobs == []
 
 
 def test_slots_go_on_where_the_last_claim_ended_whoever_claims(project: Project, door: DataConnection) -> None:
@@ -280,7 +279,7 @@ def test_slots_go_on_where_the_last_claim_ended_whoever_claims(project: Project,
     door.run(queue.release_lanes, first)
     waits = [job.wait_s for job in claim(door, worker=uuid4(), limit=4).jobs]
     assert waits[0] > 0.2
-    assert [after - before for before, after in itertools.pairwise(waits)] == pytest.approx([0.1] * 3)
+    assert [after - before for before, after in itertools.pairwise(waits)] == pytest.approx([0.101] * 3)
 
 
 def test_an_unused_rate_is_not_saved_up(project: Project, door: DataConnection) -> None:
@@ -289,7 +288,7 @@ def test_an_unused_rate_is_not_saved_up(project: Project, door: DataConnection) 
     worker = uuid4()
     claim(door, worker=worker)
     DeliveryLane.objects.update(last_slot_at=database_now() - timedelta(hours=1))
-    assert [job.wait_s for job in claim(door, worker=worker).jobs] == pytest.approx([0, 0.5, 1.0], abs=0.001)
+    assert [job.wait_s for job in claim(door, worker=worker).jobs] == pytest.approx([0, 0.505], abs=0.001)
 
 
 def test_a_changed_rate_holds_at_once(project: Project, door: DataConnection) -> None:

@@ -132,7 +132,8 @@ def _begun(stage: str) -> str:
 
 
 def _channel(stage: str) -> str:
-    return f"fasthook:nudges:{stage}"
+    # Channels, unlike keys, are not apart by database number.
+    return f"fasthook:{_redis().connection_pool.connection_kwargs.get('db', 0)}:nudges:{stage}"
 
 
 @lru_cache(maxsize=1)

@@ -65,7 +65,7 @@ def test_stages_do_not_mute_each_other(server: redis.Redis) -> None:
 
 
 def wait_for_listener(server: redis.Redis, stage: str, *, count: int = 1) -> None:
-    channel = f"fasthook:nudges:{stage}"
+    channel = module._channel(stage)
     deadline = threading.Event()
     timer = threading.Timer(DEADLINE_S, deadline.set)
     timer.start()
@@ -88,7 +88,7 @@ def test_after_the_listening_ends_a_nudge_is_a_message_again(server: redis.Redis
         wait_for_listener(server, "deliver")
         nudge("deliver")
         begin("deliver")
-    assert server.pubsub_numsub("fasthook:nudges:deliver")[0][1] == 0
+    assert server.pubsub_numsub(module._channel("deliver"))[0][1] == 0
     nudge("deliver")
     assert messages(server, "deliver") == ["events.tasks.deliver"]
 
