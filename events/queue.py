@@ -30,7 +30,7 @@ LANES_PER_CLAIM = 512
 class ClaimedJob:
     """A leased delivery with its request.
 
-    Where the destination has a rate, `wait_s` is the time until its slot and `pace_s` the least time between two starts.
+    Where the destination has a rate, `wait_s` is the time until its slot, `pace_s` the least time between two starts.
     """
 
     lease_token: UUID
