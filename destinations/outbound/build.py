@@ -111,6 +111,8 @@ class CompiledTarget:
 
     def masked(self, prepared: PreparedRequest) -> PreparedRequest:
         """What `build` returned, fit to be stored and shown: the destination's credentials are `***`."""
+        if not self.credentials and self.masked_query == self.query:
+            return prepared
         path, _, query = prepared.url.partition("?")
         query = self.masked_query + query.removeprefix(self.query)
         names = {name for name, _ in self.credentials}

@@ -1,0 +1,63 @@
+"""Log lines: what a person reads and what a machine parses."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from fasthook.telemetry import render_json, render_text
+
+EVENT = {"event": "attempt.finished", "level": "info", "timestamp": "2026-05-29T10:00:00.000Z", "event_id": "evt_1"}
+
+WRITE = """
+import logging, logging.config, structlog
+from fasthook.telemetry import logging_config
+logging.config.dictConfig(logging_config(log_format={form!r}, level="INFO"))
+log = structlog.get_logger("any")
+log.debug("too.fine")
+log.info("attempt.finished", event_id="evt_1", error_code=None)
+try:
+    raise ValueError("broken")
+except ValueError:
+    log.exception("attempt.failed", event_id="evt_2")
+logging.getLogger("library").warning("said %s", "so")
+logging.getLogger("celery").info("chatter")
+"""
+
+
+def written(form: str) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", WRITE.format(form=form)], capture_output=True, text=True, check=True, timeout=30
+    )
+    return done.stderr.splitlines()
+
+
+def test_as_json_every_line_is_an_object_ours_and_the_libraries() -> None:
+    lines: list[dict[str, Any]] = [json.loads(line) for line in written("json")]
+    assert [line["event"] for line in lines] == ["attempt.finished", "attempt.failed", "said so"]
+    assert [line["level"] for line in lines] == ["info", "error", "warning"]
+    assert (lines[0]["event_id"], lines[0]["error_code"]) == ("evt_1", None)
+    assert lines[1]["exception"].endswith("ValueError: broken")
+    assert lines[2]["logger"] == "library"
+
+
+def test_as_text_a_traceback_follows_its_line() -> None:
+    lines = written("text")
+    assert lines[0].endswith("Z info     attempt.finished event_id=evt_1 error_code=None")
+    assert lines[1].endswith("Z error    attempt.failed event_id=evt_2")
+    assert (lines[2], lines[-2]) == ("Traceback (most recent call last):", "ValueError: broken")
+    assert lines[-1].endswith("warning  said so logger=library")
+
+
+def test_values_with_spaces_or_line_ends_stay_on_their_line() -> None:
+    line = render_text(None, "info", {**EVENT, "error": "a b\nc", "empty": ""}).decode()
+    assert line == "2026-05-29T10:00:00.000Z info     attempt.finished event_id=evt_1 error='a b\\nc' empty=''"
+
+
+@pytest.mark.parametrize("value", [object(), {1, 2}, b"x"])
+def test_a_value_that_json_has_no_form_for_is_written_as_text(value: object) -> None:
+    assert json.loads(render_json(None, "info", {**EVENT, "value": value}))["value"] == str(value)
