@@ -126,26 +126,30 @@ def claim_due_jobs(connection: Connection[Any], request: ClaimRequest) -> Claim:
 
 def finish_attempts(connection: Connection[Any], results: Sequence[AttemptResult]) -> set[str]:
     """Records the results whose leases are still held and returns their event ids."""
+    # One JSON document: adapting fifteen arrays took longer than Postgres takes to read it.
+    document = [
+        {
+            "event_id": result.job.event_id,
+            "lease_token": result.job.lease_token,
+            "attempt_id": result.attempt_id,
+            "status": result.status,
+            "response_status": result.response_status,
+            "error_code": result.error_code,
+            "error_message": result.error_message,
+            "requested_url": result.requested_url,
+            "http_method": result.http_method,
+            "request_headers": result.request_headers,
+            "response_headers": result.response_headers,
+            "body": result.body,
+            "latency_ms": result.latency_ms,
+            "started_at": result.started_at,
+            "next_attempt_at": result.next_attempt_at,
+        }
+        for result in results
+    ]
     rows = connection.execute(
         SQL["finish_attempts"],
-        {
-            "event_id": [result.job.event_id for result in results],
-            "lease_token": [result.job.lease_token for result in results],
-            "attempt_id": [result.attempt_id for result in results],
-            "status": [result.status for result in results],
-            "response_status": [result.response_status for result in results],
-            "error_code": [result.error_code for result in results],
-            "error_message": [result.error_message for result in results],
-            "requested_url": [result.requested_url for result in results],
-            "http_method": [result.http_method for result in results],
-            "request_headers": [_json(result.request_headers) for result in results],
-            "response_headers": [_json(result.response_headers) for result in results],
-            "body": [result.body for result in results],
-            "latency": [result.latency_ms for result in results],
-            "started_at": [result.started_at for result in results],
-            "next_attempt_at": [result.next_attempt_at for result in results],
-            "retry_rank": int(Rank.RETRY),
-        },
+        {"results": Jsonb(document, dumps=orjson.dumps), "retry_rank": int(Rank.RETRY)},
     ).fetchall()
     return {row[0] for row in rows}
 
@@ -182,7 +186,3 @@ def release_lanes(connection: Connection[Any], worker: UUID, *, kept: Collection
 def _claimed(token: UUID, row: Sequence[Any]) -> ClaimedJob:
     trigger, wait_s, pace_s = Trigger(row[8]), float(row[11]), float(row[12] or 0)
     return ClaimedJob(token, *row[:8], trigger, *row[9:11], wait_s, pace_s, *row[13:])  # type: ignore[call-arg]
-
-
-def _json(value: object) -> Jsonb | None:
-    return None if value is None else Jsonb(value, dumps=orjson.dumps)

@@ -123,14 +123,10 @@ ORDER BY claimed.wait_s, claimed.event_id
 -- Records attempts and moves their events and jobs on, many at once; only for jobs still leased to this claim, so a
 -- worker that lost its lease writes nothing. Returns the events that were its own.
 WITH result AS (
-    SELECT * FROM unnest(
-        %(event_id)s::text[], %(lease_token)s::uuid[], %(attempt_id)s::text[], %(status)s::text[],
-        %(response_status)s::int[], %(error_code)s::text[], %(error_message)s::text[], %(requested_url)s::text[],
-        %(http_method)s::text[], %(request_headers)s::jsonb[], %(response_headers)s::jsonb[], %(body)s::text[],
-        %(latency)s::int[], %(started_at)s::timestamptz[], %(next_attempt_at)s::timestamptz[]
-    ) AS result (
-        event_id, lease_token, attempt_id, status, response_status, error_code, error_message, requested_url,
-        http_method, request_headers, response_headers, body, latency, started_at, next_attempt_at
+    SELECT * FROM jsonb_to_recordset(%(results)s) AS result (
+        event_id text, lease_token uuid, attempt_id text, status text, response_status int, error_code text,
+        error_message text, requested_url text, http_method text, request_headers jsonb, response_headers jsonb,
+        body text, latency_ms int, started_at timestamptz, next_attempt_at timestamptz
     )
 ), own AS MATERIALIZED (
     SELECT result.*, job.team_id, job.connection_id, job.destination_id, job.attempt_number, job.trigger
@@ -146,8 +142,8 @@ WITH result AS (
     )
     SELECT
         attempt_id, team_id, event_id, connection_id, destination_id, attempt_number, trigger, status, response_status,
-        error_code, error_message, requested_url, http_method, request_headers, response_headers, body, latency,
-        started_at, CASE WHEN status = 'SUCCESSFUL' THEN started_at + make_interval(secs => latency / 1000.0) END
+        error_code, error_message, requested_url, http_method, request_headers, response_headers, body, latency_ms,
+        started_at, CASE WHEN status = 'SUCCESSFUL' THEN started_at + make_interval(secs => latency_ms / 1000.0) END
     FROM own
 ), event AS (
     UPDATE events AS event

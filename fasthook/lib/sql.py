@@ -12,9 +12,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+import orjson
 import psycopg
 from django.db import connections
 from psycopg import Connection, conninfo
+from psycopg.types.json import set_json_loads
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -68,6 +70,7 @@ class DataConnection:
     def _open(self) -> Connection[Any]:
         if self._connection is None or self._connection.closed:
             self._connection = psycopg.connect(_conninfo(self._name), autocommit=True, prepare_threshold=2)
+            set_json_loads(orjson.loads, self._connection)
         return self._connection
 
     def _close(self) -> None:
