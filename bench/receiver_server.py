@@ -8,6 +8,7 @@ import asyncio
 import gc
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -102,7 +103,7 @@ def header_value(head: bytes, lowered: bytes, name: bytes) -> bytes:
     return head[start : end if end >= 0 else None].strip()
 
 
-class RequestReader(asyncio.Protocol):
+class RequestReader(asyncio.Protocol, ABC):
     """Splits a connection into requests with a content-length; hands on (head, lowered head, body), one at a time."""
 
     def __init__(self) -> None:
@@ -139,8 +140,9 @@ class RequestReader(asyncio.Protocol):
         self._busy = True
         self.handle(head, lowered, body)
 
+    @abstractmethod
     def handle(self, head: bytes, lowered: bytes, body: bytes) -> None:
-        raise NotImplementedError
+        """Answers one request, now or later."""
 
     def answer(self, status: int, body: bytes) -> None:
         if self.transport is not None:
