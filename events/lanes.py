@@ -14,6 +14,8 @@ from events.queue import ClaimedJob
 _AHEAD_S = 0.5
 _MAX_ROUNDS = 4
 _SMOOTHING = 0.1
+# Timers are this imprecise. So much lateness is made up for; slots are wide enough to bear it (sql/queue.sql).
+_LATE_S = 0.008
 
 
 @dataclass(slots=True)
@@ -48,7 +50,7 @@ class Lane:
         """Seconds until the rate lets another job start; 0 takes the start. What came late does not crowd together."""
         if self.pace_s and now < self.next_start:
             return self.next_start - now
-        self.next_start = now + self.pace_s
+        self.next_start = max(self.next_start, now - _LATE_S) + self.pace_s
         return 0.0
 
     @property
