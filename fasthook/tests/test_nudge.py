@@ -100,8 +100,13 @@ def test_a_listener_finds_its_way_back_when_its_connection_is_cut(server: redis.
         server.execute_command("CLIENT KILL TYPE pubsub")
         wait_for_listener(server, "route", count=0)
         wait_for_listener(server, "route")
-        nudge("route")
-        assert heard.wait(DEADLINE_S)
+        # One sent while the client replaces its connection may be lost, as any may; then the next one is heard.
+        for _ in range(50):
+            begin("route")
+            nudge("route")
+            if heard.wait(DEADLINE_S / 50):
+                break
+        assert heard.is_set()
 
 
 def test_recruiting_sends_one_more_message_a_second_whoever_listens(server: redis.Redis) -> None:
