@@ -83,14 +83,21 @@ def list_requests(team_id: str, params: Mapping[str, str], *, now: datetime) -> 
 
 
 def list_events(team_id: str, params: Mapping[str, str], *, now: datetime) -> Listing[Event]:
-    """Branches that never were deliveries show only with `include=ignored` or `ignored_cause=...`.
-
-    `status=CANCELLED` alone does not show them: it is what bulk retry and cancelled_count mean by cancelled.
-    """
+    """Branches that never were deliveries are hidden, unless they are asked for: see `_asks_for_ignored`."""
     rows = Event.objects.filter(team_id=team_id)
-    if not params.get("ignored_cause") and "ignored" not in read_include(params, legal=("data", "ignored")):
+    if not _asks_for_ignored(params):
         rows = rows.exclude(IGNORED)
     return _listing("events", rows, EventFilter, prefix="evt", params=params, now=now, parent="request_id")
+
+
+def _asks_for_ignored(params: Mapping[str, str]) -> bool:
+    """By `include=ignored`, by a cause, or by looking at one connection without naming a status (connections guide).
+
+    `status=CANCELLED` does not ask for them: it is what bulk retry and cancelled_count mean by cancelled.
+    """
+    if params.get("ignored_cause") or "ignored" in read_include(params, legal=("data", "ignored")):
+        return True
+    return bool(params.get("connection_id") or params.get("webhook_id")) and not params.get("status")
 
 
 def list_ignored_events(team_id: str, params: Mapping[str, str], *, now: datetime) -> Listing[Event]:

@@ -141,6 +141,9 @@ def test_branches_that_never_were_deliveries_show_only_when_asked_for(
         "status=CANCELLED": [cancelled],
         "include=ignored": [cancelled, filtered, duplicate],
         "include=data,ignored&status=CANCELLED": [cancelled, filtered, duplicate],
+        f"connection_id={cancelled.connection_id}": [cancelled, filtered, duplicate],
+        f"webhook_id={cancelled.connection_id}": [cancelled, filtered, duplicate],
+        f"connection_id={cancelled.connection_id}&status=CANCELLED": [cancelled],
         "ignored_cause=DEDUPLICATED": [duplicate],
         "ignored_cause=FILTERED,DEDUPLICATED": [filtered, duplicate],
     }.items():
