@@ -3,6 +3,7 @@
 The slow route's own events are not waited for: with 20 s an answer they would outlast the run.
 """
 
+import asyncio
 from dataclasses import asdict
 
 from bench.context import Bench
@@ -14,6 +15,9 @@ from bench.setup import Route, route_to
 from bench.waiting import wait_for_count
 
 FILL_S = 20.0
+# It is full when it has as many in hand as a moment ago.
+LOOK_S = 0.3
+MAX_LOOKS = 20
 
 
 async def run(bench: Bench) -> ScenarioResult:
@@ -62,7 +66,7 @@ async def _measure(bench: Bench, route: Route, label: str, *, seconds: float) ->
 
 
 async def _load_slow_route(bench: Bench, slow: Route) -> int:
-    """Post the slow route's events and wait until its receiver has some of them in hand; how many it has."""
+    """Post the slow route's events and wait until its receiver gets no more of them; how many it has in hand."""
     await run_closed_loop(
         request_template(slow.endpoint, slow.tag),
         connections=bench.options.connections,
@@ -73,4 +77,10 @@ async def _load_slow_route(bench: Bench, slow: Route) -> int:
     async def in_flight() -> int:
         return (await bench.receivers.counts("slow")).in_flight
 
-    return await wait_for_count(in_flight, at_least=1, timeout_s=bench.at_most_s(FILL_S))
+    count = await wait_for_count(in_flight, at_least=1, timeout_s=bench.at_most_s(FILL_S))
+    for _ in range(MAX_LOOKS):
+        await asyncio.sleep(LOOK_S)
+        before, count = count, await in_flight()
+        if count == before:
+            break
+    return count
