@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.conf import settings
+
+from fasthook.telemetry import start_reporting
 
 
 class FastHookConfig(AppConfig):
@@ -11,3 +14,5 @@ class FastHookConfig(AppConfig):
     def ready(self) -> None:
         # Nudges go through the current Celery application; without this one they would go to Celery's default broker.
         import fasthook.celery  # noqa: F401
+
+        start_reporting(settings.SENTRY_DSN)

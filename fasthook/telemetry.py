@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 import orjson
+import sentry_sdk
 import structlog
 
 EventDict = MutableMapping[str, Any]
@@ -27,6 +28,7 @@ def logging_config(*, log_format: Literal["json", "text"] | str, level: str) -> 
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             add_time,
+            report_exception,
             structlog.processors.format_exc_info,
             render,
         ],
@@ -57,6 +59,19 @@ def logging_config(*, log_format: Literal["json", "text"] | str, level: str) -> 
             "aiohttp": {"level": "WARNING"},
         },
     }
+
+
+def start_reporting(dsn: str) -> None:
+    """Reports faults to Sentry from now on: what Django, Celery and `logging` see, and what we log with a traceback."""
+    if dsn:
+        sentry_sdk.init(dsn=dsn, send_default_pii=False, include_local_variables=False, max_request_body_size="never")
+
+
+def report_exception(logger: Any, name: str, event: EventDict) -> EventDict:
+    """Without a DSN nothing happens."""
+    if event.get("exc_info"):
+        sentry_sdk.capture_exception()
+    return event
 
 
 def add_time(logger: Any, name: str, event: EventDict) -> EventDict:

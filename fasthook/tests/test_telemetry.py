@@ -61,3 +61,31 @@ def test_values_with_spaces_or_line_ends_stay_on_their_line() -> None:
 @pytest.mark.parametrize("value", [object(), {1, 2}, b"x"])
 def test_a_value_that_json_has_no_form_for_is_written_as_text(value: object) -> None:
     assert json.loads(render_json(None, "info", {**EVENT, "value": value}))["value"] == str(value)
+
+
+REPORT = """
+import logging.config, sentry_sdk, structlog
+from fasthook.telemetry import logging_config, start_reporting
+logging.config.dictConfig(logging_config(log_format="json", level="INFO"))
+start_reporting({dsn!r})
+sent = []
+sentry_sdk.get_client().options["before_send"] = lambda event, hint: sent.append(event)
+secret = "whsec_local"
+try:
+    raise ValueError("broken")
+except ValueError:
+    structlog.get_logger("any").exception("attempt.failed")
+print([(value["type"], value["value"]) for event in sent for value in event["exception"]["values"]])
+print("whsec_local" in repr(sent))
+"""
+
+
+@pytest.mark.parametrize(
+    ("dsn", "reported"), [("", "[]"), ("http://key@127.0.0.1:1/1", "[('ValueError', 'broken')]")], ids=["no DSN", "DSN"]
+)
+def test_what_is_logged_with_a_traceback_is_reported_when_there_is_where_to(dsn: str, reported: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", REPORT.format(dsn=dsn)], capture_output=True, text=True, check=True, timeout=30
+    )
+    # Of a function's variables, among which secrets may be, nothing is sent along.
+    assert done.stdout.splitlines() == [reported, "False"]
