@@ -37,8 +37,6 @@ def settle_all(*, seconds: float) -> int:
     for model, settle_page in ((Connection, _settle_connection), (Destination, _settle_destination)):
         for identifier in model.objects.filter(settle_requested_at__isnull=False).values_list("id", flat=True):
             moved += _settle(identifier, settle_page, over_at)
-    if moved:
-        nudge("deliver")
     return moved
 
 

@@ -5,18 +5,16 @@ The previous signing secret signs beside the new one until its grace period ends
 
 from __future__ import annotations
 
-import base64
-import secrets
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from fasthook.lib.config_fields import read_visible_ascii
 from fasthook.lib.crypto import credential_digest
 from fasthook.lib.errors import Conflict, InvalidInput, NotFound, invalid
 from fasthook.lib.ids import new_id
+from fasthook.lib.signing_secret import generate_signing_secret, validate_signing_secret
 from teams.config_version import next_config_version
 from teams.credentials import API_KEY, new_api_key
 from teams.models import ProjectSecrets, Team
@@ -24,14 +22,6 @@ from teams.models import ProjectSecrets, Team
 API_KEY_FIELD = "api_key"
 SIGNING_SECRET_FIELD = "signing_secret"  # noqa: S105 - the name of a field
 SECRET_NAMES = (API_KEY_FIELD, SIGNING_SECRET_FIELD)
-
-SIGNING_SECRET_PREFIX = "whsec_"  # noqa: S105
-# The same bounds as in destinations.outbound.signing, which lies above this app.
-_SIGNING_SECRET_LENGTHS = range(16, 257)
-
-
-def new_signing_secret() -> str:
-    return SIGNING_SECRET_PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 @transaction.atomic
@@ -43,7 +33,7 @@ def create_project_secrets(team: Team, *, now: datetime) -> ProjectSecrets:
         api_key_id=new_id("key"),
         api_key_digest=credential_digest(api_key),
         api_key_created_at=now,
-        signing_secret=new_signing_secret(),
+        signing_secret=generate_signing_secret(),
         signing_secret_id=new_id("sig"),
         signing_secret_created_at=now,
     )
@@ -70,7 +60,7 @@ def rotate_project_secrets(team: Team, names: Collection[str] | None, *, now: da
     return _replace(
         team,
         api_key=new_api_key() if API_KEY_FIELD in chosen else None,
-        signing_secret=new_signing_secret() if SIGNING_SECRET_FIELD in chosen else None,
+        signing_secret=generate_signing_secret() if SIGNING_SECRET_FIELD in chosen else None,
         now=now,
     )
 
@@ -86,17 +76,11 @@ def put_project_secrets(
     if api_key is not None and not API_KEY.fullmatch(api_key):
         raise invalid(API_KEY_FIELD, "must be fhp_ and 32 to 200 letters, digits, '-' or '_'")
     if signing_secret is not None:
-        _check_signing_secret(signing_secret)
+        validate_signing_secret(signing_secret, at=SIGNING_SECRET_FIELD)
     try:
         return _replace(team, api_key=api_key, signing_secret=signing_secret, now=now)
     except IntegrityError:
         raise Conflict("this API key is in use; make another one", code="API_KEY_IN_USE") from None
-
-
-def _check_signing_secret(value: str) -> None:
-    secret = read_visible_ascii(value, at=SIGNING_SECRET_FIELD)
-    if len(secret) not in _SIGNING_SECRET_LENGTHS or " " in secret:
-        raise invalid(SIGNING_SECRET_FIELD, "must be 16 to 256 characters without spaces; best whsec_ and base64")
 
 
 @transaction.atomic

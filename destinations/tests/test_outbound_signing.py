@@ -11,12 +11,11 @@ from standardwebhooks.webhooks import WebhookVerificationError
 
 from destinations.outbound.signing import (
     derive_keys,
-    generate_signing_secret,
     signature_headers,
     standard_webhooks_key,
-    validate_signing_secret,
 )
 from fasthook.lib.errors import InvalidInput
+from fasthook.lib.signing_secret import generate_signing_secret, validate_signing_secret
 
 BODY = b'{"test": 2432232314}'
 
