@@ -1,6 +1,6 @@
 """The delivery ceiling: aiohttp on uvloop posting one body to one URL at a fixed concurrency, nothing else.
 
-Runs as `python -m bench.bare_client URL CONCURRENCY SECONDS` and prints one line of JSON.
+Runs as `python -m bench.bare_client URL CONCURRENCY SECONDS BYTES` and prints one line of JSON.
 """
 
 import asyncio
@@ -14,9 +14,9 @@ import uvloop
 from bench.payload import webhook_body
 
 
-async def post_for(url: str, concurrency: int, *, seconds: float) -> dict[str, float]:
+async def post_for(url: str, concurrency: int, *, seconds: float, body_bytes: int) -> dict[str, float]:
     """Requests answered 200, seconds passed and CPU seconds of this process."""
-    body = webhook_body()
+    body = webhook_body(body_bytes)
     headers = {"content-type": "application/json", "x-fasthook-event-id": "evt_bare"}
     done = 0
     timeout = aiohttp.ClientTimeout(total=30)
@@ -42,9 +42,9 @@ async def post_for(url: str, concurrency: int, *, seconds: float) -> dict[str, f
 
 
 def main() -> None:
-    url, concurrency, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+    url, concurrency, seconds, body_bytes = sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        print(json.dumps(runner.run(post_for(url, concurrency, seconds=seconds))))
+        print(json.dumps(runner.run(post_for(url, concurrency, seconds=seconds, body_bytes=body_bytes))))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bench.api import Api
 from bench.ceilings import Ceilings
@@ -22,11 +23,20 @@ class Options:
     step_s: float = 5.0
     latency_rate_per_s: int = 50
     latency_s: float = 10.0
-    slow_events: int = 500
-    slow_delay_ms: int = 20_000
+    hanging_events: int = 5_000
+    fan: int = 10
+    many: int = 500
+    many_rate_per_s: int = 1_000
+    large_bytes: int = 256 * 1024
+    large_requests: int = 2_000
+    limits_per_s: tuple[int, ...] = (20, 200)
+    rules_events: int = 10_000
+    idle_s: float = 20.0
+    soak_events: int = 500_000
+    soak_rate_per_s: int = 1_500
     max_concurrency: int = 100
     settle_s: float = 45.0
-    max_run_s: float = 240.0
+    max_run_s: float = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +47,8 @@ class Bench:
     meter: Meter
     options: Options
     say: Callable[[str], None]
+    database_url: str | None = None
+    database_log: Path = Path(".data/log/postgres.log")
     started_s: float = field(default_factory=time.perf_counter)
 
     @property

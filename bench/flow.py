@@ -1,11 +1,12 @@
 """One open-loop load through a whole route, watched at the receiver: the measurement that several scenarios share."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.context import Bench
 from bench.deliveries import Delivered, account
 from bench.load import run_open_loop
-from bench.payload import request_template
+from bench.payload import Template, request_template
 from bench.recording import LoadResult, Percentiles, percentiles_ms
 from bench.setup import Route
 
@@ -71,11 +72,28 @@ async def measure_flow(
 ) -> Flow:
     """Send at `rate_per_s` for `seconds`, wait until all accepted arrived (at most `settle_s`), account for it."""
     tag = f"{route.tag}-{label}" if label else route.tag
-    load = await run_open_loop(request_template(route.endpoint, tag), rate_per_s=rate_per_s, seconds=seconds)
+    template = request_template(route.endpoint, tag)
+    return await measure_load(
+        bench, [route], receiver, tag=tag, template=template, rate_per_s=rate_per_s, seconds=seconds
+    )
+
+
+async def measure_load(
+    bench: Bench,
+    routes: Sequence[Route],
+    receiver: str,
+    *,
+    tag: str,
+    template: Template,
+    rate_per_s: float,
+    seconds: float,
+) -> Flow:
+    """The same for a load over several routes, of which each request takes one."""
+    load = await run_open_loop(template, rate_per_s=rate_per_s, seconds=seconds)
     timeout_s = bench.at_most_s(bench.options.settle_s)
     await bench.receivers.wait_delivered(receiver, tag, count=len(load.accepted), timeout_s=timeout_s)
     delivered = account(load.accepted, await bench.receivers.dump(receiver, tag))
-    lost, late = await split_missing(route, delivered)
+    lost, late = await split_missing(routes, delivered)
     return Flow(
         rate_per_s=rate_per_s,
         seconds=seconds,
@@ -87,6 +105,8 @@ async def measure_flow(
     )
 
 
-async def split_missing(route: Route, delivered: Delivered) -> tuple[int, int]:
+async def split_missing(routes: Sequence[Route], delivered: Delivered) -> tuple[int, int]:
     """(lost, late); the product is asked only when something is missing."""
-    return delivered.split_missing(await route.waiting_count()) if delivered.missing else (0, 0)
+    if not delivered.missing:
+        return 0, 0
+    return delivered.split_missing(sum([await route.waiting_count() for route in routes]))

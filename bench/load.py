@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bench.http import LOST, ClientConnection, connect
-from bench.payload import RequestTemplate
+from bench.payload import Template
 from bench.recording import LoadResult, Recorder
 
 MAX_REQUESTS = 1_000_000
@@ -24,7 +24,7 @@ MIN_TICK_S = 0.001
 
 
 async def run_closed_loop(
-    template: RequestTemplate,
+    template: Template,
     *,
     connections: int,
     max_seconds: float,
@@ -43,7 +43,7 @@ async def run_closed_loop(
 
 
 class _ClosedLoop:
-    def __init__(self, template: RequestTemplate, max_requests: int) -> None:
+    def __init__(self, template: Template, max_requests: int) -> None:
         self.template = template
         self.max_requests = min(max_requests, MAX_REQUESTS)
         self.recorder = Recorder()
@@ -132,7 +132,7 @@ class _Lane:
 
 
 async def run_open_loop(
-    template: RequestTemplate,
+    template: Template,
     *,
     rate_per_s: float,
     seconds: float,
@@ -151,7 +151,7 @@ async def run_open_loop(
 
 
 class _OpenLoop:
-    def __init__(self, template: RequestTemplate, rate_per_s: float, *, planned: int, max_connections: int) -> None:
+    def __init__(self, template: Template, rate_per_s: float, *, planned: int, max_connections: int) -> None:
         self.recorder = Recorder()
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._template = template

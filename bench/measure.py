@@ -7,6 +7,7 @@ the product, except that Postgres is asked for its statistics when a database UR
 import asyncio
 import contextlib
 import re
+import shlex
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -48,7 +49,8 @@ class PostgresCounters:
 
 @dataclass(slots=True)
 class Usage:
-    """Filled when the measured block ends. CPU in seconds, memory in bytes (private, plus the largest shared part).
+    """Filled when the measured block ends. CPU in seconds, memory in bytes (private, plus the largest shared part),
+    `memory` by role with the seconds since the start.
 
     `machine_busy_s` is what all processes of the machine burnt: the part that is neither the product's nor the bench's
     is somebody else's load and makes the figures worth less.
@@ -57,6 +59,7 @@ class Usage:
     elapsed_s: float = 0.0
     cpu_s: dict[str, float] = field(default_factory=dict)
     peak_bytes: dict[str, int] = field(default_factory=dict)
+    memory: list[tuple[float, dict[str, int]]] = field(default_factory=list)
     machine_busy_s: float = 0.0
     bench_cpu_s: float = 0.0
     postgres: PostgresCounters | None = None
@@ -91,6 +94,16 @@ def product_pid(pid: int | None, data_dir: Path) -> int | None:
         except (OSError, ValueError):
             return None
     return pid if psutil.pid_exists(pid) else None
+
+
+def read_database_url(data_dir: Path) -> str | None:
+    """What the supervisor wrote down for tools beside it; None when nothing runs there."""
+    try:
+        words = shlex.split((data_dir / "env").read_text())
+    except OSError:
+        return None
+    found = [word.partition("=")[2] for word in words if word.startswith("DATABASE_URL=")]
+    return found[0] if found else None
 
 
 class Meter:
@@ -158,6 +171,7 @@ class Meter:
         return spent
 
     async def _sample_memory(self, usage: Usage) -> None:
+        started_s = time.perf_counter()
         while True:
             private: dict[str, int] = {}
             shared: dict[str, int] = {}
@@ -167,8 +181,10 @@ class Meter:
                     role = self._role(process)
                     private[role] = private.get(role, 0) + memory.rss - memory.shared
                     shared[role] = max(shared.get(role, 0), memory.shared)
-            for role, held in private.items():
-                usage.peak_bytes[role] = max(usage.peak_bytes.get(role, 0), held + shared[role])
+            held = {role: private[role] + shared[role] for role in private}
+            usage.memory.append((time.perf_counter() - started_s, held))
+            for role, size in held.items():
+                usage.peak_bytes[role] = max(usage.peak_bytes.get(role, 0), size)
             await asyncio.sleep(SAMPLE_S)
 
     async def _postgres(self) -> PostgresCounters | None:

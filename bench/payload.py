@@ -1,7 +1,10 @@
 """The bytes of a load: one webhook body and the request around it, built once, two numbers filled in per request."""
 
 import json
+import random
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from bench.http import Endpoint
 
@@ -26,6 +29,15 @@ def webhook_body(size_bytes: int = BODY_BYTES) -> bytes:
         raise ValueError(f"size_bytes must be at least {size_bytes - missing}")
     order["note"] = ("deliver to the back door, " * (missing // 26 + 1))[:missing]
     return json.dumps(order).encode()
+
+
+class Template(Protocol):
+    """Whatever a load can send: rendered requests for one port of this machine."""
+
+    @property
+    def port(self) -> int: ...
+
+    def render(self, seq: int, planned_us: int) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +70,22 @@ def request_template(endpoint: Endpoint, tag: str, *, body: bytes | None = None)
         _before_planned=f"\r\n{PLANNED_HEADER}: ".encode("latin-1"),
         _after_planned=b"\r\n\r\n" + content,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class SkewedTemplate:
+    """One load over many sources as traffic really is: the n-th source gets 1/n of what the first one gets (Zipf)."""
+
+    port: int
+    _templates: Sequence[RequestTemplate]
+    _choices: Sequence[int]
+
+    def render(self, seq: int, planned_us: int) -> bytes:
+        return self._templates[self._choices[seq % len(self._choices)]].render(seq, planned_us)
+
+
+def skewed_template(endpoints: Sequence[Endpoint], tag: str) -> SkewedTemplate:
+    """The same choices in every run; `endpoints` are of one server."""
+    weights = [1 / (number + 1) for number in range(len(endpoints))]
+    choices = random.Random(7).choices(range(len(endpoints)), weights, k=20 * len(endpoints))
+    return SkewedTemplate(endpoints[0].port, [request_template(endpoint, tag) for endpoint in endpoints], choices)

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.ceilings import Ceiling
+from bench.ceiling import Ceiling
 from bench.measure import MEGABYTE, Usage
 
 
@@ -34,7 +34,7 @@ class Figure:
 class ScenarioResult:
     """`lost`: accepted and gone. `late`: accepted, not arrived in time, still listed as waiting. `repeats`: arrivals of
     an event already answered 2xx. `forks`: second events of one request. `refused`: not answered 2xx.
-    `work_units`: requests or deliveries the usage is divided by."""
+    `work_units`: requests or deliveries the usage is divided by. `broken`: promises that did not hold, in words."""
 
     name: str
     figures: tuple[Figure, ...]
@@ -45,11 +45,12 @@ class ScenarioResult:
     refused: int = 0
     usage: Usage | None = None
     work_units: int = 0
+    broken: tuple[str, ...] = ()
     details: dict[str, object] = field(default_factory=dict)
 
     @property
     def is_sound(self) -> bool:
-        return self.lost == 0 and self.late == 0 and self.forks == 0
+        return self.lost == 0 and self.late == 0 and self.forks == 0 and not self.broken
 
 
 class Progress:
@@ -95,6 +96,7 @@ def _soundness_line(result: ScenarioResult) -> str:
     return (
         f"{result.name}: lost {result.lost}, late {result.late}, repeated {result.repeats}, forked {result.forks}, "
         f"refused {result.refused}{'' if result.is_sound else '   <-- NOT SOUND'}"
+        + "".join(f"; {promise}" for promise in result.broken)
     )
 
 

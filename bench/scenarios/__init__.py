@@ -4,7 +4,22 @@ from collections.abc import Awaitable, Callable
 
 from bench.context import Bench
 from bench.report import ScenarioResult
-from bench.scenarios import drain, drain_revived, ingress, latency, neighbour, pipeline
+from bench.scenarios import (
+    drain,
+    drain_revived,
+    fanout,
+    idle,
+    ingress,
+    large,
+    latency,
+    many,
+    neighbour,
+    pipeline,
+    rate,
+    rules,
+    soak,
+    statements,
+)
 
 Scenario = Callable[[Bench], Awaitable[ScenarioResult]]
 
@@ -15,5 +30,14 @@ SCENARIOS: dict[str, Scenario] = {
     "pipeline": pipeline.run,
     "latency": latency.run,
     "neighbour": neighbour.run,
+    "fanout": fanout.run,
+    "many": many.run,
+    "rules": rules.run,
+    "large": large.run,
+    "rate": rate.run,
+    "statements": statements.run,
+    "idle": idle.run,
+    "soak": soak.run,
 }
-DEFAULT = ("ingress", "drain", "pipeline", "latency")
+# Without the one that takes minutes.
+DEFAULT = tuple(name for name in SCENARIOS if name != "soak")

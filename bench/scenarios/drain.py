@@ -30,7 +30,7 @@ async def run(bench: Bench) -> ScenarioResult:
             released_us = int(time.time() * 1_000_000)
             await route.unpause()
             delivered = await collect(bench, route, "fast", load)
-        lost, late = await split_missing(route, delivered)
+        lost, late = await split_missing([route], delivered)
     per_s = deliveries_per_s(delivered, released_us)
     bench.say(f"drain: {delivered.arrived:,} deliveries, {per_s:,.0f}/s")
     return ScenarioResult(

@@ -34,7 +34,7 @@ async def run(bench: Bench) -> ScenarioResult:
             revived_us = int(time.time() * 1_000_000)
             await bench.receivers.set_behaviour("dying", Behaviour("fast"))
             delivered = await collect(bench, route, "dying", load)
-        lost, late = await split_missing(route, delivered)
+        lost, late = await split_missing([route], delivered)
     per_s = deliveries_per_s(delivered, revived_us)
     bench.say(f"drain_revived: {delivered.arrived:,} deliveries, {per_s:,.0f}/s (retries {RETRY_INTERVAL_MS} ms apart)")
     return ScenarioResult(

@@ -14,6 +14,7 @@ async def run(bench: Bench) -> ScenarioResult:
     options = bench.options
     generator = await bench.ceilings.generator()
     ceiling = await bench.ceilings.bare_asgi()
+    storage = await bench.ceilings.copy()
     async with bare_source(bench.api, "ingress") as source:
         template = request_template(source.endpoint, source.tag)
         warm_up = await run_closed_loop(template, connections=options.connections, max_seconds=options.warm_up_s)
@@ -29,6 +30,11 @@ async def run(bench: Bench) -> ScenarioResult:
         name="ingress",
         figures=(
             Figure("durable accepts", load.accepted_per_s, "/s", ceiling.per_s, ceiling.name),
+            *(
+                [Figure("the same beside bare storage", load.accepted_per_s, "/s", storage.per_s, storage.name)]
+                if storage
+                else []
+            ),
             Figure("answer p50", answer.p50_ms, "ms"),
             Figure("answer p99", answer.p99_ms, "ms"),
             Figure("generator's share of one CPU", load.cpu_s / load.elapsed_s * 100, "%"),

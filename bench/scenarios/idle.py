@@ -1,0 +1,26 @@
+"""What an installation costs while nothing happens: CPU of every role, transactions in Postgres."""
+
+import asyncio
+
+from bench.context import Bench
+from bench.report import Figure, ScenarioResult
+
+# What the last scenario left behind (ended routes, caches, statistics) is not idling.
+CALM_S = 10.0
+
+
+async def run(bench: Bench) -> ScenarioResult:
+    await asyncio.sleep(bench.at_most_s(CALM_S))
+    seconds = bench.at_most_s(bench.options.idle_s)
+    bench.say(f"idle: watching for {seconds:.0f} s")
+    async with bench.meter.measuring() as usage:
+        await asyncio.sleep(seconds)
+    shares = {role: spent / usage.elapsed_s * 100 for role, spent in sorted(usage.cpu_s.items()) if spent > 0}
+    total = sum(shares.values())
+    bench.say(f"idle: {total:.2f} % of one CPU")
+    figures = [Figure("CPU of all processes", total, "% of one CPU")]
+    figures += [Figure(f"of them {role}", share, "% of one CPU") for role, share in shares.items()]
+    if usage.postgres is not None:
+        transactions = (usage.postgres.commits + usage.postgres.rollbacks) / usage.elapsed_s
+        figures.append(Figure("transactions in Postgres", transactions, "/s"))
+    return ScenarioResult(name="idle", figures=tuple(figures), lost=0, usage=usage)

@@ -1,0 +1,71 @@
+"""What rules cost: CPU of the routing workers per event with each kind of rule, behind a paused connection.
+
+Held events are made by routing alone, so nothing of delivery is in the figure. Kinds take turns, since a shared
+machine drifts.
+"""
+
+from collections.abc import Mapping
+from statistics import mean
+
+from bench.context import Bench
+from bench.load import run_closed_loop
+from bench.payload import request_template
+from bench.report import Figure, ScenarioResult
+from bench.scenarios.drain import FILL_S
+from bench.setup import Rule, route_to
+from bench.waiting import wait_for_count
+
+ROUTING = "worker:route"
+TURNS = 2
+KINDS: Mapping[str, list[Rule]] = {
+    "no rule": [],
+    "a filter": [
+        {"type": "filter", "body": {"type": {"$in": ["order.paid", "order.sent"]}, "amount.value": {"$gt": 10}}}
+    ],
+    "a deduplication": [{"type": "deduplicate", "window": 60_000, "include_fields": ["headers.x-bench-id"]}],
+    "both": [
+        {"type": "deduplicate", "window": 60_000, "include_fields": ["headers.x-bench-id"]},
+        {"type": "filter", "body": {"type": "order.paid"}},
+    ],
+}
+
+
+async def run(bench: Bench) -> ScenarioResult:
+    costs: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    lost = refused = work = 0
+    for turn in range(TURNS):
+        for kind, rules in KINDS.items():
+            accepted, held, missed, cpu_us = await _hold(bench, rules)
+            costs[kind].append(cpu_us)
+            lost, refused, work = lost + accepted - held, refused + missed, work + held
+            bench.say(f"rules: {kind}, turn {turn + 1}: {cpu_us:.1f} us of routing each")
+    plain = mean(costs["no rule"])
+    return ScenarioResult(
+        name="rules",
+        figures=(
+            Figure("routing one event without rules", plain, "us"),
+            *(Figure(f"more with {kind}", mean(costs[kind]) - plain, "us") for kind in KINDS if kind != "no rule"),
+        ),
+        lost=lost,
+        refused=refused,
+        work_units=work,
+        details={"cpu_us": costs},
+    )
+
+
+async def _hold(bench: Bench, rules: list[Rule]) -> tuple[int, int, int, float]:
+    """(accepted, held, refused, microseconds of routing CPU per event)."""
+    url = bench.receivers.url("fast")
+    async with route_to(bench.api, "rules", destination_url=url, max_concurrency=None, rules=rules) as route:
+        await route.pause()
+        async with bench.meter.measuring() as usage:
+            load = await run_closed_loop(
+                request_template(route.endpoint, route.tag),
+                connections=bench.options.connections,
+                max_seconds=bench.at_most_s(FILL_S),
+                max_requests=bench.options.rules_events,
+            )
+            held = await wait_for_count(
+                route.held_count, at_least=len(load.accepted), timeout_s=bench.at_most_s(bench.options.settle_s)
+            )
+    return len(load.accepted), held, load.refused, usage.cpu_s.get(ROUTING, 0.0) / max(1, held) * 1e6
