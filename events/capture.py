@@ -1,8 +1,9 @@
 """Capture: requests that arrive together are committed together, and each caller hears of it after the commit.
 
-One writer thread per process takes whatever waits, COPYs it in one transaction, and tells the callers. While it writes,
+One writer thread per process takes whatever waits, COPYs it in one statement, and tells the callers. While it writes,
 the next group gathers: under load groups grow by themselves, and a lone request waits for nobody. Routing's jobs are
-written in the same commit. Rejected requests beyond their evidence budget are counted here instead of stored.
+written in the same commit, by a trigger (migrations/sql/0002_route_jobs.sql). Rejected requests beyond their evidence
+budget are counted here instead of stored.
 """
 
 from __future__ import annotations
@@ -33,6 +34,10 @@ from fasthook.lib.sql import DataConnection
 log = structlog.get_logger(__name__)
 
 COUNT_S = 1.0
+# While requests come this densely a commit waits a moment for more of them: half as many commits, and their CPU goes
+# into requests instead (docs/benchmarks.md).
+DENSE = 8
+GATHER_S = 0.003
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,7 @@ class Capture:
         self._discarded: Counter[tuple[str, str, datetime, str]] = Counter()
         self._discarded_lock = threading.Lock()
         self._count_at = 0.0
+        self._is_dense = False
         self._database = DataConnection("capture")
         self._nudger = _Nudger()
         self._thread: threading.Thread | None = None
@@ -117,6 +123,7 @@ class Capture:
         running = True
         while running:
             group, running = self._next_group()
+            self._is_dense = len(group) >= DENSE
             if group:
                 self._write(group)
             if not running or time.monotonic() >= self._count_at:
@@ -130,6 +137,8 @@ class Capture:
         size = 0
         try:
             item = self._waiting.get(timeout=1.0)
+            if self._is_dense:
+                time.sleep(GATHER_S)
             while True:
                 if item is None:
                     return group, False
@@ -211,7 +220,6 @@ _REQUEST_COLUMNS = {
     "ingested_at": "timestamptz",
 }
 _COPY_REQUESTS = f"COPY requests ({', '.join(_REQUEST_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
-_COPY_JOBS = "COPY route_job (request_id, source_id, body_size, due_at, tries) FROM STDIN (FORMAT BINARY)"
 _ADD_DISCARDED = """
 INSERT INTO discarded_requests (team_id, source_id, minute, rejection_cause, count) VALUES (%s, %s, %s, %s, %s)
 ON CONFLICT (source_id, minute, rejection_cause) DO UPDATE SET count = discarded_requests.count + excluded.count
@@ -219,19 +227,12 @@ ON CONFLICT (source_id, minute, rejection_cause) DO UPDATE SET count = discarded
 
 
 def write_requests(connection: Connection[Any], requests: Sequence[CapturedRequest]) -> None:
-    """Writes requests and, for those that are to be routed, their jobs, in one transaction."""
+    """Writes requests and, by the table's trigger, the jobs of those that are to be routed: all of them or none."""
     now = datetime.now(UTC)
-    with connection.transaction(), connection.cursor() as cursor:
-        with cursor.copy(_COPY_REQUESTS) as copy:
-            copy.set_types(list(_REQUEST_COLUMNS.values()))
-            for request in requests:
-                copy.write_row(_row(request, now))
-        jobs = [request for request in requests if request.routed]
-        if jobs:
-            with cursor.copy(_COPY_JOBS) as copy:
-                copy.set_types(["text", "text", "int4", "timestamptz", "int2"])
-                for request in jobs:
-                    copy.write_row((request.id, request.source_id, request.size, now, 0))
+    with connection.cursor() as cursor, cursor.copy(_COPY_REQUESTS) as copy:
+        copy.set_types(list(_REQUEST_COLUMNS.values()))
+        for request in requests:
+            copy.write_row(_row(request, now))
 
 
 def _row(request: CapturedRequest, now: datetime) -> tuple[Any, ...]:

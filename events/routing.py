@@ -42,13 +42,16 @@ from fasthook.lib.headers import merge_headers
 from fasthook.lib.ids import time_of
 from fasthook.lib.nudge import begin, listening, nudge, recruit
 from fasthook.lib.sql import DataConnection, load_statements
-from teams.config_version import CONFIG_GATE, CURRENT_VERSION_SQL
+from teams.config_version import CONFIG_GATE
 
 log = structlog.get_logger(__name__)
 
 SQL = load_statements(Path(__file__).parent / "sql" / "routing.sql")
 BATCH_BYTES = 32 * 1024 * 1024
 LINGER_S = 1.0
+# While requests come this densely the next batch waits a moment for more of them, as capture does.
+DENSE = 8
+GATHER_S = 0.008
 
 
 class Router:
@@ -72,6 +75,8 @@ class Router:
                 routed += claimed
                 if claimed == settings.ROUTE_BATCH:
                     recruit("route")
+                elif claimed >= DENSE:
+                    stopping.wait(GATHER_S)
                 if not claimed and not heard.wait(LINGER_S):
                     break
         # Whoever committed while nobody listened any more has sent a message, or is found here.
@@ -130,22 +135,21 @@ class Router:
         """Writes the batch's branches; returns how many deliveries are due now."""
         with connection.transaction(), connection.cursor() as cursor:
             cursor.execute(SQL["take_gate"], {"gate": CONFIG_GATE})
-            if self._refresh(cursor):
+            cursor.execute(SQL["finish_route_jobs"], {"ids": [request.id for request in requests], "token": token})
+            version, finished = cursor.fetchall()[0]
+            own = frozenset(finished)
+            requests = [request for request in requests if request.id in own]
+            if self._refresh(version):
                 # A rule may look at payloads now where none did when the batch was claimed.
                 missing = [request.id for request in requests if self._needs_payload(request)]
                 payloads = _read_payloads(connection, missing) if missing else {}
                 requests = [replace(request, payload=payloads.get(request.id, request.payload)) for request in requests]
-            cursor.execute(SQL["finish_route_jobs"], {"ids": [request.id for request in requests], "token": token})
-            own = {row[0] for row in cursor.fetchall()}
-            branches = self._decide(request for request in requests if request.id in own)
-            branches = _settle_windows(cursor, branches)
+            branches = _settle_windows(cursor, self._decide(requests))
             return _write_branches(cursor, branches)
 
-    def _refresh(self, cursor: Cursor[Any]) -> bool:
-        row = cursor.execute(CURRENT_VERSION_SQL).fetchone()
-        assert row is not None
-        refreshed = self._connections.refresh(row[0])
-        return self._destinations.refresh(row[0]) or refreshed
+    def _refresh(self, version: int) -> bool:
+        refreshed = self._connections.refresh(version)
+        return self._destinations.refresh(version) or refreshed
 
     def _decide(self, requests: Iterable[RoutableRequest]) -> list[Branch]:
         branches: list[Branch] = []

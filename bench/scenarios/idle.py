@@ -5,13 +5,11 @@ import asyncio
 from bench.context import Bench
 from bench.report import Figure, ScenarioResult
 
-# What the last scenario left behind (ended routes, caches, statistics) is not idling.
-CALM_S = 10.0
-
 
 async def run(bench: Bench) -> ScenarioResult:
-    await asyncio.sleep(bench.at_most_s(CALM_S))
-    seconds = bench.at_most_s(bench.options.idle_s)
+    # What the last scenario left behind (ended routes, caches, statistics) is not idling.
+    await asyncio.sleep(bench.options.calm_s)
+    seconds = bench.options.idle_s
     bench.say(f"idle: watching for {seconds:.0f} s")
     async with bench.meter.measuring() as usage:
         await asyncio.sleep(seconds)

@@ -1,7 +1,8 @@
 """A gateway small enough to be right by reading: accepts, forwards, and misbehaves exactly as told."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import itertools
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -47,6 +48,8 @@ class FakeGateway:
     paused: set[str] = field(default_factory=set)
     requests: list[str] = field(default_factory=list)
     events: list[FakeEvent] = field(default_factory=list)
+    # Ids are never used again.
+    numbers: Iterator[int] = field(default_factory=itertools.count)
     calls: list[str] = field(default_factory=list)
     posts: int = 0
     stalled: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -65,17 +68,17 @@ class FakeGateway:
         return application
 
     async def create_source(self, request: web.Request) -> web.Response:
-        source_id = f"src_{len(self.sources)}"
+        source_id = f"src_{next(self.numbers)}"
         self.sources[source_id] = (await request.json())["name"]
         return web.json_response({"id": source_id, "url": f"{self.base_url}/in/{source_id}/"}, status=201)
 
     async def create_destination(self, request: web.Request) -> web.Response:
-        destination_id = f"des_{len(self.destinations)}"
+        destination_id = f"des_{next(self.numbers)}"
         self.destinations[destination_id] = (await request.json())["config"]["url"]
         return web.json_response({"id": destination_id}, status=201)
 
     async def create_connection(self, request: web.Request) -> web.Response:
-        connection_id = f"conn_{len(self.connections)}"
+        connection_id = f"conn_{next(self.numbers)}"
         self.connections[connection_id] = await request.json()
         return web.json_response({"id": connection_id}, status=201)
 

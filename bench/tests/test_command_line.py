@@ -13,7 +13,10 @@ CREDENTIALS = {"base_url": "http://127.0.0.1:8000/", "team_id": "tm_1", "api_key
 
 
 def test_all_stands_for_the_default_scenarios_once_and_in_order() -> None:
-    assert scenario_names(["latency", "all", "neighbour"]) == ["latency", "ingress", "drain", "pipeline", "neighbour"]
+    names = scenario_names(["latency", "all", "soak"])
+    assert names[:4] == ["latency", "ingress", "drain", "drain_revived"]
+    assert names[-1] == "soak"
+    assert len(names) == len(set(names))
 
 
 def test_an_unknown_scenario_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from bench.http import Endpoint
-from bench.payload import request_template, webhook_body
+from bench.payload import request_template, skewed_template, webhook_body
 
 
 @pytest.mark.parametrize("size_bytes", [300, 1200, 5000])
@@ -32,3 +32,13 @@ def test_a_request_carries_tag_sequence_and_planned_time() -> None:
         b"x-bench-planned-us: 1700000000000123\r\n"
         b'\r\n{"a":1}'
     )
+
+
+def test_a_skewed_load_uses_every_source_and_the_first_one_most() -> None:
+    endpoints = [Endpoint(80, "127.0.0.1", f"/in/{number}/") for number in range(10)]
+    template = skewed_template(endpoints, "tag")
+    lines = [template.render(seq, 0).split(b" ")[1] for seq in range(200)]
+    shares = [lines.count(endpoint.target.encode()) for endpoint in endpoints]
+    assert min(shares) > 0
+    assert shares[0] == max(shares) > 2 * shares[-1]
+    assert b"x-bench-id: tag.00000007" in template.render(7, 0)

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from bench.ceilings import Ceiling
+from bench.ceiling import Ceiling
 from bench.measure import PostgresCounters, Usage
 from bench.report import Figure, ScenarioResult, format_table, write_json
 

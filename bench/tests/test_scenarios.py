@@ -11,6 +11,8 @@ from bench.api import Api
 from bench.context import Options
 from bench.measure import Meter
 from bench.report import Progress, ScenarioResult
+from bench.scenarios import SCENARIOS
+from bench.scenarios.rate import most_in_any_window
 from bench.tests.fake_gateway import FakeGateway, Faults, fake_gateway
 
 SMALL = Options(
@@ -22,8 +24,18 @@ SMALL = Options(
     step_s=1.0,
     latency_rate_per_s=100,
     latency_s=1.0,
-    slow_events=20,
-    slow_delay_ms=30_000,
+    hanging_events=20,
+    fan=3,
+    many=5,
+    many_rate_per_s=100,
+    large_bytes=4096,
+    large_requests=20,
+    limits_per_s=(20,),
+    rules_events=30,
+    calm_s=0.0,
+    idle_s=0.3,
+    soak_events=100,
+    soak_rate_per_s=100,
     settle_s=0.5,
     max_run_s=60.0,
 )
@@ -62,8 +74,7 @@ def verdict(result: ScenarioResult) -> dict[str, int]:
 
 
 def test_a_flawless_gateway_is_sound_in_every_default_scenario_and_left_clean() -> None:
-    done = run(scenario_names(["all"]))
-    assert [result.name for result in done.results] == ["ingress", "drain", "pipeline", "latency"]
+    done = run(["ingress", "drain", "pipeline", "latency"])
     assert [verdict(result) for result in done.results] == [{}, {}, {}, {}]
     assert figure(done.results[2], "sustained accept to delivered") == 200
     assert (done.gateway.sources, done.gateway.destinations, done.gateway.connections) == ({}, {}, {})
@@ -118,11 +129,68 @@ def test_a_stall_of_ingress_shows_in_the_delivered_p99() -> None:
     assert verdict(stalled) == {}
 
 
-def test_a_slow_neighbour_is_set_up_beside_the_healthy_route() -> None:
+def test_a_hanging_neighbour_is_set_up_beside_the_healthy_route() -> None:
     done = run(["neighbour"])
     assert verdict(done.only) == {}
-    assert done.only.details["slow_in_flight"] == 20
-    assert done.only.details["slow_waiting_at_end"] == 20
+    assert done.only.details["hanging_in_flight"] == 20
+    assert done.only.details["hanging_waiting_at_end"] == 20
+
+
+def test_all_stands_for_every_scenario_but_the_long_one() -> None:
+    assert set(SCENARIOS) - set(scenario_names(["all"])) == {"soak"}
+
+
+def test_a_fan_out_is_accounted_for_at_each_receiver() -> None:
+    done = run(["fanout"])
+    assert verdict(done.only) == {}
+    assert done.only.details["arrived"] == {"fan0": 66, "fan1": 66, "fan2": 66}
+    # Requests 50 and 100 are dropped on every branch; 66 are sent.
+    assert verdict(run(["fanout"], Faults(drop_every=50)).only) == {"lost": 3}
+
+
+def test_many_routes_share_one_load_and_all_of_them_go_again() -> None:
+    done = run(["many"])
+    assert verdict(done.only) == {}
+    assert (done.only.details["routes"], done.only.work_units) == (5, 100)
+    assert len(done.gateway.calls) == 3 * 5
+    used = {name: done.gateway.requests.count(name) for name in set(done.gateway.requests)}
+    assert used["src_0"] > used["src_4"] > 0
+
+
+def test_large_bodies_arrive_and_cost_what_the_same_bodies_cost_without_a_gateway() -> None:
+    result = run(["large"]).only
+    assert (verdict(result), result.work_units) == ({}, 20)
+    assert result.figures[0].ceiling_name == "bare ASGI server, 4 KB"
+
+
+def test_a_rate_limit_that_is_not_kept_is_a_broken_promise() -> None:
+    result = run(["rate"]).only
+    assert verdict(result) == {}
+    assert result.broken == ("200 deliveries within a second at a limit of 20/s",)
+    assert not result.is_sound
+
+
+def test_the_busiest_window_is_half_open() -> None:
+    assert most_in_any_window([0, 999_999, 1_000_000, 1_000_001], 1_000_000) == 3
+    assert most_in_any_window([0, 1_000_000, 2_000_000], 1_000_000) == 1
+    assert most_in_any_window([], 1_000_000) == 0
+
+
+def test_rules_are_measured_on_held_events_and_nothing_is_delivered() -> None:
+    done = run(["rules"])
+    assert verdict(done.only) == {}
+    assert {event.status for event in done.gateway.events} == {"HOLD"}
+    assert done.only.work_units == 8 * 30
+
+
+def test_a_soak_and_an_idle_watch_run_without_a_supervisor_to_look_at() -> None:
+    done = run(["soak", "idle"])
+    assert [verdict(result) for result in done.results] == [{}, {}]
+    assert done.results[0].work_units == 100
+
+
+def test_statements_are_left_out_where_the_log_is_not_ours() -> None:
+    assert run(["statements"]).only.figures == ()
 
 
 def test_scenarios_beyond_the_time_of_the_run_are_left_out() -> None:

@@ -36,8 +36,12 @@ WHERE request_id = ANY(%(ids)s) AND lease_token = %(token)s
 SELECT pg_advisory_xact_lock_shared(%(gate)s)
 
 -- :name finish_route_jobs
--- Only jobs still leased to this claim; a late worker finds none and writes nothing.
-DELETE FROM route_job WHERE request_id = ANY(%(ids)s) AND lease_token = %(token)s RETURNING request_id
+-- Only jobs still leased to this claim; a late worker finds none and writes nothing. Under the gate, so the version is
+-- that of the configuration until the commit.
+WITH finished AS (
+    DELETE FROM route_job WHERE request_id = ANY(%(ids)s) AND lease_token = %(token)s RETURNING request_id
+)
+SELECT (SELECT version FROM teams_configversion WHERE id = 1), array(SELECT request_id FROM finished)
 
 -- :name take_deduplication_keys
 -- Locks and reads the windows, in one step, so that none is deleted in between; what is new begins as a window that is

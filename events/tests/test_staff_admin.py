@@ -53,7 +53,7 @@ def evidence(team: Project, other_team: Project, root: User, now: datetime) -> E
         event, now, request_headers=dict(headers), body="body-secret", requested_url="http://x/?key=query-secret"
     )
     foreign = make_event(make_request(other_team, now), other_team, now)
-    RouteJob.objects.create(request_id=row.id, source_id=row.source_id, body_size=1, due_at=now)
+    assert RouteJob.objects.filter(request_id=row.id).exists()
     DeliveryLane.objects.create(destination_id=team.destination.id, owned_until=now, last_slot_at=now)
     for each in (event, foreign):
         DeliveryJob.objects.create(
