@@ -17,7 +17,7 @@ from bench.http import UnreachableError
 from bench.measure import Meter, product_pid, read_database_url
 from bench.receiver_server import Behaviour
 from bench.receivers import receiver_process
-from bench.report import Progress, ScenarioResult, format_table, write_json
+from bench.report import Progress, ScenarioResult, format_comparison, format_table, read_earlier, write_json
 from bench.scenarios import DEFAULT, SCENARIOS
 from bench.scenarios.fanout import receiver_names
 
@@ -28,6 +28,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     choices = ", ".join(SCENARIOS)
     parser.add_argument("scenarios", nargs="*", default=["all"], help=f"any of {choices}; all = {', '.join(DEFAULT)}")
     parser.add_argument("--json", type=Path, help="write the whole result to this file")
+    parser.add_argument("--against", type=Path, help="a file of an earlier --json: shows the figures beside its own")
     parser.add_argument("--url", help="the product's base URL (default: the credentials' base_url)")
     parser.add_argument("--credentials", type=Path, default=Path(".data/credentials.json"))
     parser.add_argument("--pid", type=int, help="the product's supervisor (default: .data/supervisor.lock)")
@@ -131,6 +132,7 @@ def main() -> int:
     meter = Meter(pid=pid, database_url=database_url)
     try:
         api = read_credentials(parsed.credentials, parsed.url)
+        earlier = read_earlier(parsed.against) if parsed.against else {}
         names, options = scenario_names(parsed.scenarios), options_from(parsed)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             results, ceilings = runner.run(
@@ -150,6 +152,8 @@ def main() -> int:
         say(f"stopped: {fault}")
         return 2
     print(format_table(results, ceilings.taken()))
+    if earlier:
+        print(format_comparison(results, earlier))
     if parsed.json is not None:
         write_json(parsed.json, results, ceilings.taken())
     return 0 if len(results) == len(names) and all(result.is_sound for result in results) else 1

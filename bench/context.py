@@ -18,7 +18,7 @@ class Options:
     connections: int = 64
     warm_up_s: float = 2.0
     seconds: float = 8.0
-    backlog: int = 20_000
+    backlog: int = 50_000
     rates_per_s: tuple[int, ...] = (250, 500, 1000, 1500, 2000, 2500, 3000, 4000)
     step_s: float = 5.0
     latency_rate_per_s: int = 50

@@ -6,7 +6,7 @@ import platform
 import sys
 import time
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,6 +61,33 @@ class Progress:
 
     def __call__(self, line: str) -> None:
         print(f"[{time.perf_counter() - self._started_s:6.1f} s] {line}", file=sys.stderr, flush=True)
+
+
+def read_earlier(path: Path) -> dict[tuple[str, str], float]:
+    """The figures of an earlier run's file by scenario and name; ValueError when it is none."""
+    try:
+        document = json.loads(path.read_text())
+        return {
+            (scenario["name"], figure["name"]): float(figure["value"])
+            for scenario in document["scenarios"]
+            for figure in scenario["figures"]
+        }
+    except OSError as fault:
+        raise ValueError(f"{path} cannot be read: {fault.strerror}") from fault
+    except (KeyError, TypeError, json.JSONDecodeError) as fault:
+        raise ValueError(f"{path} is not a file that --json wrote") from fault
+
+
+def format_comparison(results: Sequence[ScenarioResult], earlier: Mapping[tuple[str, str], float]) -> str:
+    """The figures that both runs have, with this one's share of the earlier one."""
+    lines = ["", "beside the earlier run:"]
+    for result in results:
+        for figure in result.figures:
+            before = earlier.get((result.name, figure.name))
+            if before:
+                now, then = f"{_number(figure.value)} {figure.unit}", f"{_number(before)} {figure.unit}"
+                lines.append(f"{result.name}: {figure.name}: {now}, was {then} ({figure.value / before:.2f})")
+    return "\n".join(lines)
 
 
 def format_table(results: Sequence[ScenarioResult], ceilings: Sequence[Ceiling]) -> str:
