@@ -41,6 +41,7 @@ Result = TypeVar("Result")
 
 LINGER_S = 1.0
 RENEW_S = 2.0
+AGAIN_S = 0.5
 STOP_S = 4.0
 MAX_TRIES = 3
 
@@ -112,15 +113,18 @@ class Deliverer:
         renewed_at = time.monotonic()
         while not stopping.is_set():
             self._wake.clear()
+            # Before a claim: where leases ran out, while Postgres was away, a claim would take our own jobs again.
+            if time.monotonic() - renewed_at >= RENEW_S and await self._keep_leases():
+                renewed_at = time.monotonic()
+            if time.monotonic() - renewed_at >= RENEW_S:
+                await asyncio.sleep(AGAIN_S)
+                continue
             claimed = await self._claim() if self._room > 0 else 0
             now = time.monotonic()
             if claimed or self._load or self._scan_after:
                 idle_since = now
             elif now - idle_since >= LINGER_S:
                 return
-            if now - renewed_at >= RENEW_S:
-                renewed_at = now
-                await self._keep_leases()
             # A claim that was cut short, or that did not see every destination, goes on at once.
             goes_on = (self._cut or self._scan_after) and self._room > 0
             if not goes_on and not (claimed and self._wants_more):
@@ -165,7 +169,7 @@ class Deliverer:
             log.warning("claim.failed", error=str(error))
             self._scan_after = ""
             self._cut = False
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(AGAIN_S)
             return 0
         self._scan_after = claim.scanned_to
         self._cut = len(claim.jobs) >= request.limit or sum(job.body_size for job in claim.jobs) >= request.max_bytes
@@ -308,8 +312,8 @@ class Deliverer:
 
     # ---- Lanes and the end
 
-    async def _keep_leases(self) -> None:
-        """Renews the lanes in use, and the leases of deliveries that take long."""
+    async def _keep_leases(self) -> bool:
+        """Renews the lanes in use, and the leases of deliveries that take long. False while Postgres is away."""
         lease_s = settings.DELIVER_LEASE_S
         renewed_until = time.monotonic() + lease_s
         ageing = [held for held in self._held.values() if held.leased_until < renewed_until - lease_s / 3]
@@ -326,6 +330,8 @@ class Deliverer:
                 await self._in_thread(self._release_lanes, held_lanes)
         except psycopg.OperationalError as error:
             log.warning("leases.unrenewed", error=str(error))
+            return False
+        return True
 
     def _renew_leases(self, jobs: list[ClaimedJob]) -> None:
         self._claims.run(queue.renew_leases, jobs, lease_s=settings.DELIVER_LEASE_S)

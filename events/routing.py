@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -41,7 +41,7 @@ from events.states import Rank, Status, Trigger
 from fasthook.lib.headers import merge_headers
 from fasthook.lib.ids import time_of
 from fasthook.lib.nudge import begin, listening, nudge, recruit
-from fasthook.lib.sql import DataConnection, load_statements
+from fasthook.lib.sql import DataConnection, is_unwell, load_statements
 from teams.config_version import CONFIG_GATE
 
 log = structlog.get_logger(__name__)
@@ -54,6 +54,14 @@ DENSE = 8
 GATHER_S = 0.008
 
 
+@dataclass(frozen=True, slots=True)
+class _Owed:
+    """Claimed jobs of a batch that was cut short by Postgres."""
+
+    request_ids: Sequence[str]
+    token: UUID
+
+
 class Router:
     """One per routing process: its connection, and the configuration that it has compiled."""
 
@@ -61,6 +69,7 @@ class Router:
         self._database = DataConnection("route")
         self._connections = ConnectionCatalog()
         self._destinations = destination_catalog()
+        self._owed: _Owed | None = None
 
     def drain(self, *, seconds: float, stopping: threading.Event) -> int:
         """Routes what there is and what comes, until nothing came for a second or the time is over; the count."""
@@ -85,14 +94,33 @@ class Router:
 
     def route_batch(self) -> int:
         """Routes one batch and returns how many requests were claimed for it."""
+        self._return_owed()
         token = uuid4()
         requests = self._database.run(_claim, token)
         if not requests:
             return 0
         requests = self._without_suspects(requests, token)
-        if self._route(requests, token):
+        try:
+            due = self._route(requests, token)
+        except psycopg.OperationalError as error:
+            if is_unwell(error):
+                self._owed = _Owed([request.id for request in requests], token)
+                self._return_owed()
+            raise
+        if due:
             nudge("deliver")
         return len(requests)
+
+    def _return_owed(self) -> None:
+        """A Postgres that is away or out of room is no fault of the requests: over it no lease need run out, and no
+        tries, however long it takes. What cannot be returned yet is returned before the next claim."""
+        if self._owed is not None:
+            try:
+                self._database.run(_return_jobs, self._owed.request_ids, self._owed.token)
+            except psycopg.OperationalError as error:
+                log.warning("jobs.unreturned", jobs=len(self._owed.request_ids), error=str(error))
+            else:
+                self._owed = None
 
     def _without_suspects(self, requests: list[RoutableRequest], token: UUID) -> list[RoutableRequest]:
         """One of the requests whose workers ended again and again may be the cause: such are routed one by one.

@@ -326,6 +326,54 @@ def test_what_postgres_could_not_take_at_first_is_recorded_later(
     assert Attempt.objects.count() == 5
 
 
+def test_a_worker_whose_leases_ran_out_while_postgres_was_away_sends_nothing_twice(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, failed, back, renewed = queue.renew_leases, threading.Semaphore(0), threading.Event(), threading.Event()
+    answered = asyncio.Event()
+
+    def renew(*args: Any, **values: Any) -> None:
+        if not back.is_set():
+            failed.release()
+            raise psycopg.OperationalError("away")
+        real(*args, **values)
+        renewed.set()
+
+    def lapse(event_id: str) -> None:
+        set_job(event_id, due_at=utc_now() - timedelta(seconds=1))
+        while failed.acquire(blocking=False):
+            continue
+        for _ in range(3):
+            failed.acquire(timeout=DEADLINE_S)
+
+    async def answer_late(received: Received, writer: asyncio.StreamWriter) -> None:
+        await answered.wait()
+        writer.write(OK)
+        await writer.drain()
+
+    async def work(deliverer: Deliverer) -> Received:
+        async with receiver(answer_late) as received:
+            await asyncio.to_thread(in_thread, pointed(project), received.port)
+            draining = asyncio.create_task(deliverer.drain(threading.Event()))
+            await reached(received, 1)
+            ((event_id, held),) = deliverer._held.items()
+            held.leased_until = 0.0
+            await asyncio.to_thread(failed.acquire, timeout=DEADLINE_S)
+            await asyncio.to_thread(in_thread, lapse, event_id)
+            back.set()
+            await asyncio.to_thread(renewed.wait, DEADLINE_S)
+            answered.set()
+            await draining
+            return received
+
+    monkeypatch.setattr(queue, "renew_leases", renew)
+    monkeypatch.setattr(delivery, "RENEW_S", 0.01)
+    monkeypatch.setattr(delivery, "AGAIN_S", 0.01)
+    assert len(run(work).heads) == 1
+    assert Event.objects.get().status == "SUCCESSFUL"
+    assert Attempt.objects.count() == 1
+
+
 def test_a_recorder_that_meets_an_unknown_fault_goes_on(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     real, poisoned = queue.finish_attempts, []
 

@@ -13,8 +13,10 @@ from uuid import uuid4
 import psycopg
 import pytest
 from django.db import connection as database
+from psycopg import errors
 
 from events import routing
+from events.branching import MAX_TRIES
 from events.maintenance import _delete_in_pages
 from events.models import DeduplicationKey, DeliveryJob, Event, RouteJob
 from events.routing import Router
@@ -58,6 +60,13 @@ def between_claim_and_write(router: Router, monkeypatch: pytest.MonkeyPatch, act
         return real(*args)
 
     monkeypatch.setattr(router, "_write", write)
+
+
+def raising(fault: Exception) -> Callable[..., Any]:
+    def work(*args: Any) -> Any:
+        raise fault
+
+    return work
 
 
 def outcomes() -> dict[str, tuple[str, str | None]]:
@@ -358,6 +367,49 @@ def test_a_postgres_that_dies_during_the_write_costs_nothing(
     assert router.route_batch() == 3
     assert Event.objects.count() == 3
     assert not RouteJob.objects.exists()
+
+
+@pytest.mark.parametrize("fault", [errors.DiskFull(), errors.AdminShutdown(), psycopg.OperationalError("gone")])
+def test_a_postgres_that_takes_nothing_for_long_uses_up_no_tries(
+    project: Project, door: DataConnection, router: Router, monkeypatch: pytest.MonkeyPatch, fault: Exception
+) -> None:
+    ids = accept(door, [captured(project) for _ in range(3)])
+    with monkeypatch.context() as patched:
+        patched.setattr(routing, "_write_branches", raising(fault))
+        for _ in range(2 * MAX_TRIES):
+            with pytest.raises(type(fault)):
+                router.route_batch()
+    assert dict(RouteJob.objects.values_list("request_id", "tries")) == dict.fromkeys(ids, 0)
+    assert router.route_batch() == 3
+    assert set(Event.objects.values_list("request_id", "status")) == {(request_id, "QUEUED") for request_id in ids}
+
+
+def test_jobs_that_could_not_be_returned_at_once_are_returned_before_the_next_claim(
+    project: Project, door: DataConnection, router: Router, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept(door, [captured(project)])
+    with monkeypatch.context() as patched:
+        patched.setattr(routing, "_write_branches", raising(errors.DiskFull()))
+        patched.setattr(routing, "_return_jobs", raising(errors.DiskFull()))
+        with pytest.raises(errors.DiskFull):
+            router.route_batch()
+        assert RouteJob.objects.get().tries == 1
+        assert router.route_batch() == 0
+    assert router.route_batch() == 1
+    assert Event.objects.get().status == "QUEUED"
+
+
+def test_a_statement_that_postgres_gives_up_on_uses_up_a_try(
+    project: Project, door: DataConnection, router: Router, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise a request that no statement can take in time would be tried for ever, and all behind it."""
+    accept(door, [captured(project)])
+    monkeypatch.setattr(routing, "_write_branches", raising(errors.QueryCanceled()))
+    with pytest.raises(errors.QueryCanceled):
+        router.route_batch()
+    job = RouteJob.objects.get()
+    assert job.tries == 1
+    assert job.due_at > utc_now()
 
 
 def test_only_the_request_that_cannot_be_written_stays_behind(

@@ -33,6 +33,15 @@ def load_statements(path: Path) -> dict[str, str]:
     return {match["name"]: match["sql"].strip() for match in _NAMED.finditer(path.read_text())}
 
 
+def is_unwell(error: psycopg.OperationalError) -> bool:
+    """Whether Postgres is away, ending or out of room, whatever it was asked; otherwise the statement is at fault.
+
+    By the classes of https://www.postgresql.org/docs/current/errcodes-appendix.html: no code or 08 is a lost
+    connection, 53 insufficient resources, 57P a server that stops or starts, 58 the system below it.
+    """
+    return error.sqlstate is None or error.sqlstate.startswith(("08", "53", "57P", "58"))
+
+
 class DataConnection:
     """One connection of one owner, opened when first used and again after it broke.
 
