@@ -7,6 +7,7 @@ sent only after the request is on disk. What each refusal answers and leaves beh
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -36,6 +37,8 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _REFRESH_S = 0.25
+# How long a start waits for the sources to be read; without Postgres it begins with answering 503.
+_START_PATIENCE_S = 3.0
 # Calls of unknown sources share one look at the database in this time, however many they are.
 _LOOK_AGAIN_S = 0.02
 # Stands for the slug while the template is taken apart; no host name or path holds it by chance.
@@ -113,8 +116,11 @@ class Ingress:
         self._ready = asyncio.Event()
 
     async def start(self) -> None:
+        """Calls that come meanwhile wait in the server's queue: better than a 503, if it is not for long."""
         self._capture.start()
         self._refreshing = asyncio.create_task(self._keep_refreshed())
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._ready.wait(), _START_PATIENCE_S)
 
     async def stop(self) -> None:
         if self._refreshing is not None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.db import DatabaseError
 
 from events import capture as capture_module
 from events.ingress import EvidenceBudget, HeldBytes, Ingress, SourceAddress, _Overloaded, _refresh
@@ -104,6 +105,20 @@ def call(path: str = "/in/abc/", *bodies: bytes, **scope: Any) -> Answer:
     answer = run(lambda ingress: ask(ingress, scope_of(path, **scope), chunks(*(bodies or (b"{}",)))))
     assert isinstance(answer, Answer)
     return answer
+
+
+def first_status_after_start() -> int:
+    async def first_call() -> Answer | None:
+        ingress = Ingress()
+        await ingress.start()
+        try:
+            return await ask(ingress, scope_of("/in/abc/"), chunks(b"{}"))
+        finally:
+            await ingress.stop()
+
+    answer = asyncio.run(first_call())
+    assert answer is not None
+    return answer.status
 
 
 def evidence() -> list[tuple[str, str | None]]:
@@ -292,6 +307,20 @@ def test_a_change_of_configuration_is_seen_while_serving(project: Project) -> No
 
     before, after = run(work)
     assert (before.status, after.status) == (200, 410)
+
+
+def test_a_process_that_has_started_refuses_nobody(project: Project) -> None:
+    assert first_status_after_start() == 200
+
+
+def test_without_postgres_a_process_starts_and_answers_503(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise DatabaseError("away")
+
+    monkeypatch.setattr("events.ingress._refresh", refuse)
+    monkeypatch.setattr("events.ingress._START_PATIENCE_S", 0.05)
+
+    assert first_status_after_start() == 503
 
 
 def test_before_the_catalog_is_read_the_answer_is_503(project: Project) -> None:
