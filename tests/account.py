@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
@@ -16,6 +18,7 @@ from tests.waiting import wait_until
 # A change of configuration is effective everywhere within a second.
 EFFECTIVE_S = 5.0
 SENDERS = 32
+SENDING_PAUSE_S = 0.01
 Json = dict[str, Any]
 
 
@@ -120,6 +123,27 @@ class Account:
             thread.join()
         return accepted
 
+    @contextlib.contextmanager
+    def sending(self, source: Json) -> Iterator[Load]:
+        """Calls from several threads while the block runs, whatever comes of them."""
+        self.accept(source)
+        load, over = Load(), threading.Event()
+
+        def keep_sending() -> None:
+            with requests.Session() as http:
+                while not over.wait(SENDING_PAUSE_S):
+                    load.note(http, source["url"])
+
+        threads = [threading.Thread(target=keep_sending) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield load
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join()
+
     # ---- What operators look at
 
     def events(self, **filters: Any) -> list[Json]:
@@ -151,6 +175,19 @@ class Account:
 
     # ---- Waiting
 
+    def wait_until_delivered(self, request_ids: Iterable[str], *, timeout_s: float = 45.0) -> None:
+        """Until every one of the requests has its successful event."""
+        wanted = set(request_ids)
+
+        def is_delivered() -> bool:
+            return wanted <= {event["request_id"] for event in self.events(status="SUCCESSFUL")}
+
+        wait_until(
+            lambda: self.count_events(status="SUCCESSFUL") >= len(wanted) and is_delivered(),
+            timeout_s,
+            lambda: f"{len(wanted)} are delivered, there are {self.count_events(status='SUCCESSFUL')}",
+        )
+
     def wait_for_event(self, request_id: str, *statuses: str, timeout_s: float = 15.0, **filters: Any) -> Json:
         """The request's one event (or the one that the filters name) once it has one of the statuses."""
 
@@ -178,6 +215,34 @@ class Account:
             timeout_s,
             lambda: f"{count} events with {filters}, there are {self.count_events(**filters)} of {self.count_events()}",
         )
+
+
+@dataclass(slots=True)
+class Load:
+    """What came of the calls: the ids of those accepted, and how often each status was seen (0: no answer)."""
+
+    accepted: list[str] = field(default_factory=list)
+    statuses: Counter[int] = field(default_factory=Counter)
+
+    def note(self, http: requests.Session, url: str) -> None:
+        try:
+            answer = http.post(url, data=b"{}", timeout=10)
+        except requests.RequestException:
+            self.statuses[0] += 1
+            return
+        self.statuses[answer.status_code] += 1
+        if answer.ok:
+            self.accepted.append(answer.json()["request_id"])
+
+    def wait_for_more(self, count: int, *, timeout_s: float = 30.0) -> None:
+        """Until so many more than now were accepted."""
+        enough = len(self.accepted) + count
+        wait_until(lambda: len(self.accepted) >= enough, timeout_s, lambda: f"{enough} accepted, {self.statuses}")
+
+    def wait_for_status(self, status: int, *, timeout_s: float = 30.0) -> None:
+        """Until such an answer comes again."""
+        before = self.statuses[status]
+        wait_until(lambda: self.statuses[status] > before, timeout_s, lambda: f"a {status}, {self.statuses}")
 
 
 async def _accept_many(url: str, bodies: list[bytes]) -> list[str]:

@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -135,11 +136,28 @@ class Product:
         finally:
             _kill_session(process)
 
+    def terminate_all(self) -> dict[str, int | None]:
+        """SIGTERM to every process at once; their exit statuses, None for those that did not end within STOP_S."""
+        running, self._running = self._running, {}
+        for process in running.values():
+            process.terminate()
+        deadline = time.monotonic() + STOP_S
+        try:
+            return {name: _status_by(process, deadline) for name, process in running.items()}
+        finally:
+            for process in running.values():
+                _kill_session(process)
+
+    def pids(self) -> dict[str, int]:
+        """Of the processes that run, by name."""
+        return {name: process.pid for name, process in self._running.items() if process.poll() is None}
+
     def signal(self, name: str, number: signal.Signals) -> None:
         self._running[name].send_signal(number)
 
     def restore(self) -> None:
-        """Every process of the table runs, and none besides: whatever a test did."""
+        """Every server and process of the table runs, and none besides: whatever a test did."""
+        self._services.revive()
         for name in [name for name in self._running if name not in self.names]:
             self.terminate(name)
         for name, process in self._running.items():
@@ -151,6 +169,34 @@ class Product:
                 self.launch(name)
         self.wait_until_ready()
 
+    # ---- Its servers
+
+    def stop_database(self) -> None:
+        """A fast shutdown. It stays away until `start_servers`."""
+        os.kill(int((self.data_dir / "services/postgres/postmaster.pid").read_text().split()[0]), signal.SIGINT)
+        wait_until(lambda: not self._answers("postgres"), READY_S, "Postgres has ended")
+
+    def stop_redis(self) -> None:
+        """What it held is gone. It stays away until `start_servers`."""
+        with self._redis() as client:
+            client.shutdown(nosave=True, now=True, force=True)
+        wait_until(lambda: not self._answers("valkey"), READY_S, "Valkey has ended")
+
+    def start_servers(self) -> None:
+        """Starts what was stopped, at the same address; does not wait until it answers. Main thread only."""
+        wait_until(self._services.revive, READY_S, "the server that was stopped starts again")
+
+    def _answers(self, name: str) -> bool:
+        try:
+            if name == "valkey":
+                with self._redis() as client:
+                    client.ping()
+            else:
+                self.database().close()
+        except (psycopg.OperationalError, redis.ConnectionError):
+            return False
+        return True
+
     # ---- Its output
 
     def _log(self, name: str) -> Path:
@@ -159,6 +205,10 @@ class Product:
     def mark_output(self) -> dict[str, int]:
         """A place in the output, for `output_since`."""
         return {name: self._log(name).stat().st_size for name in self._specs if self._log(name).exists()}
+
+    def talkers_since(self, mark: dict[str, int]) -> set[str]:
+        """The processes that have written a line since."""
+        return {line.partition("|")[0].strip() for line in self.output_since(mark).splitlines()}
 
     def output_since(self, mark: dict[str, int]) -> str:
         lines = []
@@ -207,6 +257,13 @@ class Product:
 
     def _redis(self) -> redis.Redis:
         return redis.Redis.from_url(self.environment["REDIS_URL"])
+
+
+def _status_by(process: subprocess.Popen[bytes], deadline: float) -> int | None:
+    try:
+        return process.wait(max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def _kill_session(process: subprocess.Popen[bytes]) -> None:

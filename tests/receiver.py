@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 import threading
 import time
 from collections import Counter, deque
@@ -47,6 +49,7 @@ class Receiver:
         self._scripts: dict[str, deque[Answer]] = {}
         self._gates: dict[str, asyncio.Event] = {}
         self._held: set[str] = set()
+        self._resets: Counter[str] = Counter()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="receiver", daemon=True)
 
@@ -81,6 +84,10 @@ class Receiver:
         self._held.discard(path)
         self._loop.call_soon_threadsafe(self._gates[path].set)
 
+    def reset_next(self, path: str, calls: int) -> None:
+        """The next `calls` at `path` get a reset in the middle of their body, and are not among `calls`."""
+        self._resets[path] = calls
+
     def at(self, path: str) -> list[Call]:
         """The calls at `path` so far, in the order of their arrival."""
         return [call for call in list(self.calls) if call.path == path]
@@ -107,6 +114,9 @@ class Receiver:
         self.in_flight[raw_path] += 1
         self.most_in_flight[raw_path] = max(self.most_in_flight[raw_path], self.in_flight[raw_path])
         try:
+            if self._resets[raw_path] > 0:
+                self._resets[raw_path] -= 1
+                return await _reset(request)
             body = await request.content.read()
             headers = {name.decode().lower(): value.decode("latin-1") for name, value in request.raw_headers}
             self.calls.append(Call(at, request.method, raw_path, query, headers, body))
@@ -125,3 +135,13 @@ class Receiver:
         if not script:
             return Answer()
         return script[0] if len(script) == 1 else script.popleft()
+
+
+async def _reset(request: web.BaseRequest) -> web.StreamResponse:
+    """Reads the first piece of the body, then ends the connection so that its other side sees a reset."""
+    await request.content.readany()
+    transport = request.transport
+    assert transport is not None
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+    return web.Response()

@@ -12,6 +12,9 @@ from tests.waiting import wait_until
 
 EVENTS = 300
 CONCURRENCY = 20
+ALL_WORKERS = ("route", "deliver", "bulk", "maintenance")
+# The product's under test (tests/product.py), and how often a worker without Postgres tries to renew it.
+LEASE_S, RETRIED_EVERY_S = 6.0, 0.5
 
 
 def bodies(count: int) -> list[bytes]:
@@ -157,3 +160,119 @@ def test_a_web_process_that_is_killed_has_stored_all_that_it_accepted(
         30,
         f"all that was accepted is delivered for {connection['id']}",
     )
+
+
+def test_what_waits_for_its_time_is_delivered_by_the_next_beat(
+    breakable: Product, account: Account, receiver: Receiver
+) -> None:
+    breakable.kill("beat")
+    source, _, connection = account.route(receiver.url(), [{"type": "delay", "delay": 3000}])
+    account.accept_many(source, bodies(20))
+    account.wait_for_count(20, connection_id=connection["id"], status="SCHEDULED")
+    wait_until(lambda: not breakable.listeners(), 10, "no worker is at work any more")
+    breakable.launch("beat")
+    account.wait_for_count(20, connection_id=connection["id"], status="SUCCESSFUL")
+    assert receiver.repeats("/") == 0
+
+
+def test_all_workers_killed_at_once_lose_nothing(breakable: Product, account: Account, receiver: Receiver) -> None:
+    source, _, connection = account.route(receiver.url(), max_concurrency=CONCURRENCY)
+    receiver.slow_down("/", 0.02)
+    deliver_some_then_hold(account, receiver, source)
+    for name in ALL_WORKERS:
+        breakable.kill(name)
+    while_away = account.accept_many(source, bodies(EVENTS))
+    receiver.release("/")
+    for name in ALL_WORKERS:
+        breakable.launch(name)
+    account.wait_for_count(2 * EVENTS, connection_id=connection["id"], status="SUCCESSFUL", timeout_s=60)
+    assert set(while_away) <= {event["request_id"] for event in account.events()}
+    assert receiver.repeats("/") == CONCURRENCY
+
+
+def test_a_restarted_postgres_is_survived_by_every_process(
+    breakable: Product, account: Account, receiver: Receiver
+) -> None:
+    source, _, _ = account.route(receiver.url())
+    pids = breakable.pids()
+    with account.sending(source) as load:
+        load.wait_for_more(100)
+        breakable.stop_database()
+        breakable.start_servers()
+        load.wait_for_more(100)
+    account.wait_until_delivered(load.accepted)
+    assert load.statuses.keys() <= {200, 503}
+    assert receiver.repeats("/") == 0
+    assert breakable.pids() == pids
+
+
+def test_while_postgres_is_away_sources_answer_503_and_what_was_sent_is_recorded_afterwards(
+    breakable: Product, account: Account, receiver: Receiver
+) -> None:
+    source, _, connection = account.route(receiver.url(), max_concurrency=CONCURRENCY)
+    receiver.slow_down("/", 0.02)
+    deliver_some_then_hold(account, receiver, source)
+    pids, mark = breakable.pids(), breakable.mark_output()
+    breakable.stop_database()
+    refused = account.post_once(source)
+    assert (refused.status_code, refused.json()["code"], refused.headers["retry-after"]) == (503, "UNAVAILABLE", "5")
+    receiver.release("/")
+    # Longer than a lease: what was in flight must be recorded, not sent again.
+    wait_until(
+        lambda: breakable.output_since(mark).count("leases.unrenewed") > LEASE_S / RETRIED_EVERY_S, 30, "no lease"
+    )
+    assert "attempts.unrecorded" in breakable.output_since(mark)
+    breakable.start_servers()
+    breakable.wait_until_ready()
+    account.wait_for_count(EVENTS, connection_id=connection["id"], status="SUCCESSFUL")
+    assert receiver.repeats("/") == 0
+    assert breakable.pids() == pids
+
+
+def test_while_valkey_is_away_sources_accept_and_all_is_delivered_afterwards(
+    breakable: Product, account: Account, receiver: Receiver
+) -> None:
+    source, _, _ = account.route(receiver.url())
+    pids, mark = breakable.pids(), breakable.mark_output()
+    with account.sending(source) as load:
+        load.wait_for_more(50)
+        breakable.stop_redis()
+        wait_until(lambda: pids.keys() <= breakable.talkers_since(mark), 20, "every process has noticed")
+        load.wait_for_more(200)
+        breakable.start_servers()
+        load.wait_for_more(50)
+    account.wait_until_delivered(load.accepted)
+    assert load.statuses.keys() == {200}
+    assert receiver.repeats("/") == 0
+    breakable.wait_until_ready()
+    assert breakable.pids() == pids
+
+
+def test_a_receiver_that_resets_connections_mid_body_gets_everything_once(
+    breakable: Product, account: Account, receiver: Receiver
+) -> None:
+    retry = {"type": "retry", "strategy": "linear", "interval": 200, "count": 5}
+    source, _, connection = account.route(receiver.url(), [retry], max_concurrency=CONCURRENCY)
+    receiver.reset_next("/", 2 * CONCURRENCY)
+    large = [body + b" " * 500_000 for body in bodies(3 * CONCURRENCY)]
+    account.accept_many(source, large)
+    account.wait_for_count(len(large), connection_id=connection["id"], status="SUCCESSFUL")
+    assert {call.body for call in receiver.calls} == set(large)
+    assert receiver.repeats("/") == 0
+    failed = account.get("attempts", status="FAILED", limit=100)["models"]
+    assert [attempt["error_code"] for attempt in failed] == ["CONNECTION_RESET"] * 2 * CONCURRENCY
+
+
+def test_under_load_every_process_ends_within_ten_seconds_of_sigterm(
+    breakable: Product, account: Account, receiver: Receiver
+) -> None:
+    source, _, _ = account.route(receiver.url(), max_concurrency=CONCURRENCY)
+    receiver.slow_down("/", 0.2)
+    names = breakable.pids().keys()
+    with account.sending(source) as load:
+        load.wait_for_more(200)
+        assert breakable.terminate_all() == dict.fromkeys(names, 0)
+    breakable.restore()
+    account.wait_until_delivered(load.accepted)
+    assert load.statuses.keys() <= {200, 503, 0}
+    assert receiver.repeats("/") == 0
