@@ -6,6 +6,8 @@ its stdin closes, so that it never outlives the bench.
 
 import asyncio
 import gc
+import socket
+import struct
 import sys
 import time
 from abc import ABC, abstractmethod
@@ -18,7 +20,7 @@ import orjson
 import uvloop
 
 MAX_RECORDS = 1_000_000
-KINDS = ("fast", "slow", "flapping", "erroring", "hanging")
+KINDS = ("fast", "slow", "flapping", "erroring", "hanging", "resetting")
 ANSWER_BODY = b'{"ok":true}'
 STATUS_WORDS = {200: "OK", 400: "Bad Request", 404: "Not Found", 411: "Length Required", 503: "Service Unavailable"}
 
@@ -29,16 +31,26 @@ Record = tuple[str, str, int, int, int]
 @dataclass(frozen=True, slots=True)
 class Behaviour:
     """How a receiver answers: `slow` after `delay_ms`, `flapping` with 503 the first `fail_first` times per event id,
-    `erroring` always with `status`, `hanging` never."""
+    `erroring` always with `status`, `hanging` never; `resetting` is `slow` but resets every `every`th connection in the
+    middle of the body. `receive_buffer` belongs to the port, so only the first behaviour's counts: bytes, 0 leaves it
+    to the system. A body much larger than it arrives in pieces, else it may be there as a whole before the reset."""
 
     kind: str = "fast"
     delay_ms: int = 0
     fail_first: int = 0
     status: int = 200
+    every: int = 1
+    receive_buffer: int = 0
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {self.kind!r}")
+        if self.every < 1:
+            raise ValueError(f"every must be at least 1, not {self.every}")
+
+    def resets(self, hits: int) -> bool:
+        """Whether the call after `hits` others is cut off."""
+        return self.kind == "resetting" and hits % self.every == 0
 
     def status_for(self, times_seen: int) -> int:
         """`times_seen` counts this delivery too; 0 means no answer at all."""
@@ -67,6 +79,13 @@ class Receiver:
         times_seen = self.seen_per_event.get(event_id, 0) + 1
         self.seen_per_event[event_id] = times_seen
         status = self.behaviour.status_for(times_seen)
+        return self._remember(bench_id, event_id, planned_us=planned_us, received_us=received_us, status=status)
+
+    def cut_off(self, bench_id: str, event_id: str, *, planned_us: int, received_us: int) -> None:
+        """Remember one delivery that gets no answer because its connection was reset."""
+        self._remember(bench_id, event_id, planned_us=planned_us, received_us=received_us, status=0)
+
+    def _remember(self, bench_id: str, event_id: str, *, planned_us: int, received_us: int, status: int) -> int:
         self.hits += 1
         if len(self.records) < MAX_RECORDS:
             self.records.append((bench_id, event_id, planned_us, received_us, status))
@@ -103,12 +122,20 @@ def header_value(head: bytes, lowered: bytes, name: bytes) -> bytes:
     return head[start : end if end >= 0 else None].strip()
 
 
+def _reset(transport: asyncio.Transport) -> None:
+    """Close so that the other side sees a reset instead of an end."""
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    transport.abort()
+
+
 class RequestReader(asyncio.Protocol, ABC):
-    """Splits a connection into requests with a content-length; hands on (head, lowered head, body), one at a time."""
+    """Splits a connection into requests with a content-length; hands on (head, lowered head, body), one at a time.
+    `interrupt` is asked once for each, as soon as its head is there and before the body is."""
 
     def __init__(self) -> None:
         self._buffer = b""
         self._busy = False
+        self._asked = False
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -132,13 +159,22 @@ class RequestReader(asyncio.Protocol, ABC):
         if b"\r\ntransfer-encoding:" in lowered:
             self.answer(411, b"{}")
             return
+        if not self._asked:
+            self._asked = True
+            if self.interrupt(head, lowered):
+                return
         body_end = head_end + 4 + int(header_value(head, lowered, b"content-length") or 0)
         if len(self._buffer) < body_end:
             return
         body = self._buffer[head_end + 4 : body_end]
         self._buffer = self._buffer[body_end:]
         self._busy = True
+        self._asked = False
         self.handle(head, lowered, body)
+
+    def interrupt(self, head: bytes, lowered: bytes) -> bool:
+        """True when the request was ended here and now, its connection with it."""
+        return False
 
     @abstractmethod
     def handle(self, head: bytes, lowered: bytes, body: bytes) -> None:
@@ -165,17 +201,22 @@ class DeliveryProtocol(RequestReader):
         super().connection_lost(exc)
         self._settle()
 
+    def interrupt(self, head: bytes, lowered: bytes) -> bool:
+        receiver = self._receiver
+        if self.transport is None or not receiver.behaviour.resets(receiver.hits):
+            return False
+        bench_id, event_id, planned_us = _delivery_of(head, lowered)
+        receiver.cut_off(bench_id, event_id, planned_us=planned_us, received_us=int(time.time() * 1_000_000))
+        _reset(self.transport)
+        return True
+
     def handle(self, head: bytes, lowered: bytes, body: bytes) -> None:
         receiver = self._receiver
-        status = receiver.receive(
-            header_value(head, lowered, b"x-bench-id").decode("latin-1"),
-            header_value(head, lowered, b"x-fasthook-event-id").decode("latin-1"),
-            planned_us=int(header_value(head, lowered, b"x-bench-planned-us") or 0),
-            received_us=int(time.time() * 1_000_000),
-        )
+        bench_id, event_id, planned_us = _delivery_of(head, lowered)
+        status = receiver.receive(bench_id, event_id, planned_us=planned_us, received_us=int(time.time() * 1_000_000))
         if status == 0:
             self._owe()
-        elif receiver.behaviour.kind == "slow":
+        elif receiver.behaviour.delay_ms:
             self._owe()
             asyncio.get_running_loop().call_later(receiver.behaviour.delay_ms / 1000, self._answer_late, status)
         else:
@@ -193,6 +234,15 @@ class DeliveryProtocol(RequestReader):
         if self._owes_answer:
             self._owes_answer = False
             self._receiver.in_flight -= 1
+
+
+def _delivery_of(head: bytes, lowered: bytes) -> tuple[str, str, int]:
+    """(bench id, event id, planned send time in microseconds) from the headers."""
+    return (
+        header_value(head, lowered, b"x-bench-id").decode("latin-1"),
+        header_value(head, lowered, b"x-fasthook-event-id").decode("latin-1"),
+        int(header_value(head, lowered, b"x-bench-planned-us") or 0),
+    )
 
 
 class ControlProtocol(RequestReader):
@@ -234,13 +284,20 @@ async def serve(specs: dict[str, Behaviour]) -> None:
     receivers = {name: Receiver(behaviour) for name, behaviour in specs.items()}
     ports: dict[str, int] = {}
 
-    async def listen(factory: Callable[[], asyncio.Protocol]) -> int:
-        server = await loop.create_server(factory, "127.0.0.1", 0, backlog=1024)
-        port: int = server.sockets[0].getsockname()[1]
+    async def listen(factory: Callable[[], asyncio.Protocol], receive_buffer: int = 0) -> int:
+        listener = socket.socket()
+        if receive_buffer:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        await loop.create_server(factory, sock=listener, backlog=1024)
         return port
 
     for name, receiver in receivers.items():
-        ports[name] = await listen(lambda receiver=receiver: DeliveryProtocol(receiver))  # type: ignore[misc]
+        ports[name] = await listen(
+            lambda receiver=receiver: DeliveryProtocol(receiver),  # type: ignore[misc]
+            receiver.behaviour.receive_buffer,
+        )
     control_port = await listen(lambda: ControlProtocol(receivers))
     sys.stdout.write(orjson.dumps({"control": control_port, "receivers": ports}).decode() + "\n")
     sys.stdout.flush()

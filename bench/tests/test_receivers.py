@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from bench.http import fetch
+from bench.http import UnreachableError, fetch
 from bench.receiver_server import Behaviour, Receiver
 from bench.receivers import Counts, ReceiverProcess, receiver_process
 from bench.waiting import wait_for_count
@@ -109,3 +109,30 @@ def test_records_are_bounded_and_what_is_left_out_is_counted(monkeypatch: pytest
 def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(ValueError, match="kind must be one of fast, slow"):
         Behaviour("sleepy")
+
+
+def test_a_resetting_receiver_cuts_every_nth_call_before_the_end_of_its_body() -> None:
+    async def story() -> list[tuple[str, int]]:
+        specs = {"resetting": Behaviour("resetting", every=3, receive_buffer=4096)}
+        async with receiver_process(specs) as receivers:
+            for seq in range(6):
+                headers = {"x-bench-id": f"load.{seq:08d}", "x-fasthook-event-id": f"evt_{seq}"}
+                url = receivers.url("resetting")
+                if seq % 3 == 0:
+                    with pytest.raises(UnreachableError):
+                        await fetch("POST", url, headers=headers, body=bytes(200_000), timeout_s=10)
+                else:
+                    response = await fetch("POST", url, headers=headers, body=bytes(200_000), timeout_s=10)
+                    assert response.status == 200
+            counts = await receivers.counts("resetting", "load")
+            assert (counts.hits, counts.delivered) == (6, 4)
+            return [(row[1], row[4]) for row in await receivers.dump("resetting", "load")]
+
+    assert asyncio.run(story()) == [
+        ("evt_0", 0),
+        ("evt_1", 200),
+        ("evt_2", 200),
+        ("evt_3", 0),
+        ("evt_4", 200),
+        ("evt_5", 200),
+    ]
