@@ -26,9 +26,12 @@ from django.conf import settings
 from psycopg import Connection
 from psycopg.types.json import Jsonb
 
+from events.counting import count_stored
 from events.partitions import with_partitions
+from fasthook.lib import instruments
 from fasthook.lib.ids import time_of
 from fasthook.lib.nudge import nudge
+from fasthook.lib.outage import Outage
 from fasthook.lib.sql import DataConnection
 
 log = structlog.get_logger(__name__)
@@ -88,6 +91,7 @@ class Capture:
         self._count_at = 0.0
         self._is_dense = False
         self._database = DataConnection("capture")
+        self._outage = Outage(restored="capture.restored")
         self._nudger = _Nudger()
         self._thread: threading.Thread | None = None
         self._stopped = False
@@ -116,6 +120,7 @@ class Capture:
 
     def discard(self, *, team_id: str, source_id: str, cause: str, now: datetime) -> None:
         """Counts a rejected request that is not stored; written about once a second."""
+        instruments.evidence_discarded.add()
         with self._discarded_lock:
             self._discarded[(team_id, source_id, now.replace(second=0, microsecond=0), cause)] += 1
 
@@ -164,12 +169,17 @@ class Capture:
     def _try_write(self, requests: list[CapturedRequest]) -> Exception | None:
         try:
             with_partitions(partial(self._database.run, write_requests, requests))
+        except psycopg.OperationalError as error:
+            self._outage.failed("capture.failed", error, requests=len(requests))
+            return error
         except psycopg.Error as error:
             log.error("capture.failed", requests=len(requests), error=str(error))
             return error
         except Exception as error:
             log.exception("capture.failed", requests=len(requests))
             return error
+        self._outage.over()
+        count_stored(requests)
         return None
 
     def _tell(self, group: list[_Waiting], error: Exception | None) -> None:
@@ -185,7 +195,7 @@ class Capture:
         try:
             self._database.run(_add_discarded, rows)
         except psycopg.Error as error:
-            log.error("capture.discarded_uncounted", requests=sum(counted.values()), error=str(error))
+            self._outage.failed("capture.discarded_uncounted", error, requests=sum(counted.values()))
             with self._discarded_lock:
                 self._discarded.update(counted)
 

@@ -28,10 +28,13 @@ from destinations.outbound.address import AddressPolicy
 from destinations.outbound.client import DeliveryClient
 from events import queue
 from events.attempts import Catalogs, Prepared, conclude, fail_unsent, prepare
+from events.counting import count_claim, count_first_wait
 from events.lanes import Lane
 from events.queue import AttemptResult, ClaimedJob, ClaimRequest
 from events.recording import Recorder
+from fasthook.lib import instruments
 from fasthook.lib.nudge import begin, listening, recruit
+from fasthook.lib.outage import Outage
 from fasthook.lib.sql import DataConnection
 from sources.catalog import SourceCatalog
 from teams.catalog import signing_secrets_catalog
@@ -79,6 +82,7 @@ class Deliverer:
         # The last claim took all that it might: there is probably more, on whatever lane.
         self._cut = False
         self._wake = asyncio.Event()
+        self._outage = Outage(restored="claims.restored")
         self._delivered = 0
 
     async def drain(self, stopping: threading.Event) -> int:
@@ -166,11 +170,13 @@ class Deliverer:
         try:
             claim = await self._in_thread(self._claim_and_refresh, request)
         except (psycopg.OperationalError, DatabaseError) as error:
-            log.warning("claim.failed", error=str(error))
+            self._outage.failed("claim.failed", error)
             self._scan_after = ""
             self._cut = False
             await asyncio.sleep(AGAIN_S)
             return 0
+        self._outage.over()
+        count_claim("deliver", [job.tries for job in claim.jobs], limit=request.limit)
         self._scan_after = claim.scanned_to
         self._cut = len(claim.jobs) >= request.limit or sum(job.body_size for job in claim.jobs) >= request.max_bytes
         taken: dict[str, int] = {}
@@ -179,6 +185,7 @@ class Deliverer:
             self._held[job.event_id] = Held(job, leased_until)
             self._held_bytes += job.body_size
             self._accept(job)
+        instruments.deliveries_held.set(len(self._held))
         for destination_id, count in taken.items():
             lane = self._lanes[destination_id]
             lane.hungry = count >= rooms.get(destination_id, lane.max_concurrency)
@@ -279,11 +286,13 @@ class Deliverer:
         if job.tries > MAX_TRIES:
             message = f"delivering this event ended its worker {MAX_TRIES} times"
             return fail_unsent(job, self._catalogs, "INTERNAL_ERROR", message)
-        prepared = prepare(job, self._catalogs, now=datetime.now(UTC))
+        now = datetime.now(UTC)
+        prepared = prepare(job, self._catalogs, now=now)
         if not isinstance(prepared, Prepared):
             return prepared
         if time.monotonic() > self._held[job.event_id].leased_until:
             return None
+        count_first_wait(job, self._catalogs.connections.get(job.connection_id), now=now)
         sent = await self._client.send(prepared.request, timeout_s=prepared.timeout_s)
         lane.observe(sent.latency_ms / 1000)
         self._delivered += 1
@@ -295,6 +304,7 @@ class Deliverer:
         for job in jobs:
             if self._held.pop(job.event_id, None) is not None:
                 self._held_bytes -= job.body_size
+        instruments.deliveries_held.set(len(self._held))
         self._wake_if_room()
 
     def _wake_if_room(self) -> None:

@@ -23,9 +23,11 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from events.capture import Capture, CapturedRequest, CaptureFailed
+from fasthook.lib import instruments
 from fasthook.lib.errors import envelope
 from fasthook.lib.headers import merge_headers
 from fasthook.lib.ids import new_id
+from fasthook.lib.outage import Outage
 from sources.catalog import SourceCatalog, SourceEntry
 from sources.verification.request import InboundRequest
 from teams.config_version import CURRENT_VERSION_SQL
@@ -114,6 +116,7 @@ class Ingress:
         self._refreshing: asyncio.Task[None] | None = None
         self._refresh: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
+        self._outage = Outage(restored="catalog.refreshed")
 
     async def start(self) -> None:
         """Calls that come meanwhile wait in the server's queue: better than a 503, if it is not for long."""
@@ -135,23 +138,30 @@ class Ingress:
         """Answers one call. `address` is what `address_of` found."""
         slug, path = address
         if not self._ready.is_set():
-            await _answer_unavailable(send, "FastHook is starting; try again in a moment")
+            await _answer_unavailable(send, "STARTING", "FastHook is starting; try again in a moment")
             return
         source = self._catalog.by_slug.get(slug) or await self._look_again(slug)
         if source is None:
+            instruments.requests_rejected.add(1, "UNKNOWN_SOURCE")
             await _answer_error(send, 404, "UNKNOWN_SOURCE", "no source has this URL; copy it from the source")
             return
         if source.fault is not None:
-            await _answer_unavailable(send, "this source cannot be served; its operator must look at the log")
+            await _answer_unavailable(
+                send, "SOURCE_UNUSABLE", "this source cannot be served; its operator must look at the log"
+            )
             return
         try:
             await self._take(source, path, scope, receive, send)
         except _Disconnected:
             pass
         except CaptureFailed:
-            await _answer_unavailable(send, "storage is not available; nothing was stored, send it again")
+            await _answer_unavailable(
+                send, "STORAGE_AWAY", "storage is not available; nothing was stored, send it again"
+            )
         except _Overloaded:
-            await _answer_unavailable(send, "too much waits to be stored; nothing was stored, send it again")
+            await _answer_unavailable(
+                send, "OVERLOADED", "too much waits to be stored; nothing was stored, send it again"
+            )
 
     async def _take(self, source: SourceEntry, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         body = _Body(self._held, settings.MAX_BODY_BYTES)
@@ -164,6 +174,7 @@ class Ingress:
     async def _judge_and_store(
         self, source: SourceEntry, path: str, scope: Scope, body: bytes | None, send: Send
     ) -> None:
+        began = time.perf_counter()
         request_id = new_id("req")
         headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]
         rejection = self._judge(source, path, scope, headers, body)
@@ -181,11 +192,13 @@ class Ingress:
             client_ip=(scope.get("client") or ("", 0))[0],
         )
         if rejection is not None:
+            instruments.requests_rejected.add(1, rejection.cause)
             await self._leave_evidence(captured)
             await _answer_error(send, rejection.status, rejection.cause, rejection.message, headers=rejection.headers)
             return
         await self._capture.store(captured)
         await _answer_accepted(send, source, request_id)
+        instruments.accept_seconds.observe(time.perf_counter() - began)
 
     def _judge(
         self, source: SourceEntry, path: str, scope: Scope, headers: list[tuple[str, str]], body: bytes | None
@@ -246,8 +259,9 @@ class Ingress:
         try:
             await sync_to_async(_refresh, thread_sensitive=False)(self._catalog)
             self._ready.set()
+            self._outage.over()
         except DatabaseError as error:
-            log.warning("catalog.stale", error=str(error))
+            self._outage.failed("catalog.stale", error)
         except Exception:
             log.exception("catalog.stale")
 
@@ -345,7 +359,8 @@ async def _answer_accepted(send: Send, source: SourceEntry, request_id: str) -> 
     return await _answer(send, 200, [_JSON], body)
 
 
-async def _answer_unavailable(send: Send, message: str) -> None:
+async def _answer_unavailable(send: Send, reason: str, message: str) -> None:
+    instruments.requests_refused.add(1, reason)
     await _answer_error(send, 503, "UNAVAILABLE", message, headers=((b"retry-after", b"5"),))
 
 

@@ -15,8 +15,10 @@ import structlog
 
 from events import queue
 from events.attempts import without_evidence
+from events.counting import count_recorded
 from events.partitions import with_partitions
 from events.queue import AttemptResult, ClaimedJob
+from fasthook.lib.outage import Outage
 from fasthook.lib.sql import DataConnection
 
 log = structlog.get_logger(__name__)
@@ -38,6 +40,7 @@ class Recorder:
         self._recorded = recorded
         self._results: list[AttemptResult] = []
         self._recordable = asyncio.Event()
+        self._outage = Outage(restored="recording.restored")
         self._ending = False
 
     def add(self, result: AttemptResult) -> None:
@@ -82,7 +85,7 @@ class Recorder:
         try:
             own = await self._write(batch)
         except psycopg.OperationalError as error:
-            log.warning("attempts.unrecorded", attempts=len(batch), error=str(error))
+            self._outage.failed("attempts.unrecorded", error, attempts=len(batch))
             return False
         except Exception as error:
             if len(batch) == 1:
@@ -99,7 +102,7 @@ class Recorder:
         try:
             await self._write([without_evidence(result)])
         except psycopg.OperationalError as error:
-            log.warning("attempts.unrecorded", attempts=1, error=str(error))
+            self._outage.failed("attempts.unrecorded", error, attempts=1)
             return False
         except Exception:
             log.exception("attempt.lost", event_id=result.job.event_id)
@@ -107,7 +110,10 @@ class Recorder:
 
     async def _write(self, batch: list[AttemptResult]) -> set[str]:
         write = partial(self._database.run, queue.finish_attempts, batch)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, with_partitions, write)
+        own: set[str] = await asyncio.get_running_loop().run_in_executor(self._threads, with_partitions, write)
+        self._outage.over()
+        count_recorded(batch, own)
+        return own
 
 
 def log_attempt(result: AttemptResult, *, late: bool) -> None:

@@ -36,6 +36,7 @@ from events.branching import (
     looks_at_payload,
     settle_windows,
 )
+from events.counting import count_claim, count_routed
 from events.partitions import with_partitions
 from events.states import Rank, Status, Trigger
 from fasthook.lib.headers import merge_headers
@@ -97,6 +98,7 @@ class Router:
         self._return_owed()
         token = uuid4()
         requests = self._database.run(_claim, token)
+        count_claim("route", [request.tries for request in requests], limit=settings.ROUTE_BATCH)
         if not requests:
             return 0
         requests = self._without_suspects(requests, token)
@@ -173,7 +175,9 @@ class Router:
                 payloads = _read_payloads(connection, missing) if missing else {}
                 requests = [replace(request, payload=payloads.get(request.id, request.payload)) for request in requests]
             branches = _settle_windows(cursor, self._decide(requests))
-            return _write_branches(cursor, branches)
+            due = _write_branches(cursor, branches)
+        count_routed([request.id for request in requests], branches)
+        return due
 
     def _refresh(self, version: int) -> bool:
         refreshed = self._connections.refresh(version)

@@ -18,6 +18,7 @@ from django.db import connection, transaction
 from connections.models import Connection
 from destinations.models import Destination
 from events.states import IgnoredCause, Move, Rank, leaving
+from fasthook.lib import instruments
 from fasthook.lib.nudge import nudge
 from fasthook.lib.sql import load_statements
 from teams.config_version import CONFIG_GATE
@@ -49,6 +50,7 @@ def _settle(identifier: str, settle_page: Callable[[str], int], over_at: float) 
             break
         nudge("deliver")
     if moved:
+        instruments.events_settled.add(moved)
         log.info("work.settled", id=identifier, events=moved)
     return moved
 

@@ -15,6 +15,7 @@ from events.maintenance import keep_house, nudge_due_stages
 from events.routing import Router
 from events.settling import settle_all
 from fasthook.lib.clock import utc_now
+from fasthook.lib.heartbeat import note_tick
 from fasthook.lib.nudge import begin
 
 ROUTE_S = 60.0
@@ -47,6 +48,7 @@ def settle() -> None:
 
 @shared_task(name="events.tasks.tick", ignore_result=True)
 def tick() -> None:
+    note_tick()
     nudge_due_stages()
 
 

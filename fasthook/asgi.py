@@ -19,8 +19,10 @@ from django.conf import settings
 
 from events.ingress import Ingress
 from events.mock import mock_application
+from fasthook.lib import instruments
 from fasthook.lib.errors import envelope
 from fasthook.lib.heap import settle_heap
+from metrics.prometheus.start import begin_measuring
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -52,6 +54,7 @@ class Application:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                begin_measuring("web")
                 self._ingress = Ingress()
                 await self._ingress.start()
                 settle_heap()
@@ -69,6 +72,7 @@ async def _refuse_websocket(send: Send) -> None:
 
 async def _refuse_headers(send: Send) -> None:
     limit = settings.MAX_HEADER_BYTES
+    instruments.requests_rejected.add(1, "HEADERS_TOO_LARGE")
     body = orjson.dumps(
         envelope(
             message=f"the headers are larger than {limit} bytes; send fewer or shorter ones", code="HEADERS_TOO_LARGE"

@@ -10,6 +10,8 @@ from celery import Celery
 from celery.platforms import SecurityWarning
 from celery.signals import setup_logging, worker_ready
 
+from fasthook.telemetry import say_at_once
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fasthook.settings")
 
 # Celery warns of root because messages could be pickles; ours are JSON, without content.
@@ -35,7 +37,10 @@ app.conf.beat_schedule = {
 
 @setup_logging.connect
 def _keep_our_logging(**_: Any) -> None:
-    """Connected so that Celery leaves logging as settings set it up."""
+    """Connected so that Celery leaves logging as settings set it up. What it prints takes the same shape here."""
+    from celery.apps import worker
+
+    worker.safe_say = lambda text, *_: say_at_once(str(text))
 
 
 @worker_ready.connect

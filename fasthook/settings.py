@@ -223,3 +223,9 @@ LOG_FORMAT: str = env.str("LOG_FORMAT", default="text")
 LOG_LEVEL: str = env.str("LOG_LEVEL", default="INFO")
 LOGGING = logging_config(log_format=LOG_FORMAT, level=LOG_LEVEL)
 SENTRY_DSN: str = env.str("SENTRY_DSN", default="")
+
+# ---- Metrics
+
+METRICS_DIR = DATA_DIR / "metrics"
+METRICS_TOKEN: str = env.str("METRICS_TOKEN", default="")
+METRICS_PORT: int = env.int("METRICS_PORT", default=0)

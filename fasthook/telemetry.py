@@ -7,8 +7,12 @@ logging a line cost 50 us, this way 8. What libraries log goes through `logging`
 from __future__ import annotations
 
 import logging
+import os
+import sys
+import threading
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
+from types import TracebackType
 from typing import Any, Literal
 
 import orjson
@@ -18,10 +22,17 @@ import structlog
 EventDict = MutableMapping[str, Any]
 
 _STDERR = 2
+_SHOWN_ITEMS = 3
 
 
 def logging_config(*, log_format: Literal["json", "text"] | str, level: str) -> dict[str, Any]:
-    """Sets structlog up, and returns the `logging.config.dictConfig` for everybody else."""
+    """Sets structlog up, and returns the `logging.config.dictConfig` for everybody else.
+
+    Warnings, and exceptions that end a thread or the process, become lines like all others.
+    """
+    logging.captureWarnings(capture=True)
+    sys.excepthook = _log_crash
+    threading.excepthook = _log_thread_crash
     render = render_json if log_format == "json" else render_text
     structlog.configure(
         processors=[
@@ -55,10 +66,27 @@ def logging_config(*, log_format: Literal["json", "text"] | str, level: str) -> 
         "loggers": {
             "celery": {"level": "WARNING"},
             "kombu": {"level": "WARNING"},
+            # Both bring handlers of their own, in another shape.
+            "gunicorn.error": {"level": "INFO", "handlers": [], "propagate": True},
+            "uvicorn.error": {"level": "INFO", "handlers": [], "propagate": True},
             "uvicorn.access": {"level": "WARNING"},
             "aiohttp": {"level": "WARNING"},
         },
     }
+
+
+def _log_crash(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, traceback)
+        return
+    structlog.get_logger(__name__).critical("process.crashed", exc_info=(kind, error, traceback))
+
+
+def _log_thread_crash(crash: threading.ExceptHookArgs) -> None:
+    if crash.exc_value is not None and not issubclass(crash.exc_type, SystemExit):
+        found = (crash.exc_type, crash.exc_value, crash.exc_traceback)
+        name = crash.thread.name if crash.thread else None
+        structlog.get_logger(__name__).error("thread.crashed", thread=name, exc_info=found)
 
 
 def start_reporting(dsn: str) -> None:
@@ -74,6 +102,14 @@ def report_exception(logger: Any, name: str, event: EventDict) -> EventDict:
     return event
 
 
+def say_at_once(text: str) -> None:
+    """A line from a signal handler: takes no lock, since the code that was interrupted may hold it."""
+    line = structlog.get_config()["processors"][-1](
+        None, "info", add_time(None, "info", {"event": text, "level": "info"})
+    )
+    os.write(_STDERR, line + b"\n")
+
+
 def add_time(logger: Any, name: str, event: EventDict) -> EventDict:
     event["timestamp"] = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return event
@@ -85,7 +121,10 @@ def render_json(logger: Any, name: str, event: EventDict) -> bytes:
 
 
 def render_text(logger: Any, name: str, event: EventDict) -> bytes:
-    """`2026-05-29T10:00:00.000Z info     attempt.finished event_id=evt_... status=FAILED`; a traceback below it."""
+    """One line; a list is cut short, since the lists in our lines are there for machines to search.
+
+    `2026-05-29T10:00:00.000Z info     attempt.finished event_id=evt_... status=FAILED`; a traceback below it.
+    """
     fields = dict(event)
     head = f"{fields.pop('timestamp', '')} {fields.pop('level', ''):<8} {fields.pop('event', '')}"
     traceback = fields.pop("exception", None)
@@ -94,5 +133,9 @@ def render_text(logger: Any, name: str, event: EventDict) -> bytes:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, list) and len(value) > _SHOWN_ITEMS:
+        return f"{','.join(map(str, value[:_SHOWN_ITEMS]))},+{len(value) - _SHOWN_ITEMS}"
+    if isinstance(value, list):
+        value = ",".join(map(str, value))
     text = str(value)
     return repr(text) if not text or " " in text or "\n" in text else text

@@ -9,12 +9,14 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from fasthook.faults import unknown_path
 from fasthook.health import livez, readyz
+from metrics.prometheus.view import metrics
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/v1/docs")),
     path("favicon.ico", RedirectView.as_view(url="/static/favicon.svg")),
     path("livez", livez),
     path("readyz", readyz),
+    path("metrics", metrics),
     path("admin/", admin.site.urls),
     path("v1/schema", SpectacularAPIView.as_view(), name="schema"),
     path("v1/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -17,6 +18,8 @@ import psycopg
 from django.db import connections
 from psycopg import Connection, conninfo
 from psycopg.types.json import set_json_loads
+
+from fasthook.lib import instruments
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -62,15 +65,25 @@ class DataConnection:
     ) -> Result:
         """psycopg.OperationalError when Postgres cannot be reached, also at the second try."""
         with self._lock:
-            was_open = self._connection is not None
+            began = time.perf_counter()
             try:
-                return work(self._open(), *args, **kwargs)
+                return self._run(lambda connection: work(connection, *args, **kwargs))
             except psycopg.OperationalError:
-                broken = self._connection is None or self._connection.closed or self._connection.broken
-                if not (was_open and broken):
-                    raise
-                self._close()
-            return work(self._open(), *args, **kwargs)
+                instruments.database_failures.add(1, self._name)
+                raise
+            finally:
+                instruments.database_seconds.observe(time.perf_counter() - began, self._name)
+
+    def _run(self, work: Callable[[Connection[Any]], Result]) -> Result:
+        was_open = self._connection is not None
+        try:
+            return work(self._open())
+        except psycopg.OperationalError:
+            broken = self._connection is None or self._connection.closed or self._connection.broken
+            if not (was_open and broken):
+                raise
+            self._close()
+        return work(self._open())
 
     def close(self) -> None:
         with self._lock:

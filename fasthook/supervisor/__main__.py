@@ -32,9 +32,9 @@ STEPS = (
 
 
 def main() -> int:
-    console = Console()
-    _end_on_signals()
     environment = load_environment(ROOT)
+    console = Console(as_json=environment.get("LOG_FORMAT") == "json")
+    _end_on_signals()
     data_dir = Path(environment["DATA_DIR"])
     try:
         with FolderLock(data_dir / "supervisor.lock"):

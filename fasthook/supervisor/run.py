@@ -95,7 +95,7 @@ class Run:
             await self._finish(step)
         self.pool.start()
         await self._wait_until_ready()
-        self.console.say(welcome(self.plan.environment, self.plan.data_dir))
+        self.console.say(welcome(self.plan.environment, self.plan.data_dir, is_log=self.console.as_json))
         while True:
             await asyncio.sleep(SERVICES_CHECK_S)
             self._revive_services()

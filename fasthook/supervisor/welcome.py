@@ -10,8 +10,11 @@ from pathlib import Path
 CREDENTIALS_FILE = "credentials.json"
 
 
-def welcome(environment: Mapping[str, str], data_dir: Path) -> str:
+def welcome(environment: Mapping[str, str], data_dir: Path, *, is_log: bool = False) -> str:
+    """Where it is and how to sign in. A log keeps what it gets for long: it is not told credentials."""
     base = environment["BASE_URL"].rstrip("/")
+    if is_log:
+        return f"FastHook is ready at {base}"
     lines = [
         "",
         f"FastHook is ready at {base}",
