@@ -339,7 +339,7 @@ class Deliverer:
                 # Full: what this worker cannot serve now, another may.
                 await self._in_thread(self._release_lanes, held_lanes)
         except psycopg.OperationalError as error:
-            log.warning("leases.unrenewed", error=str(error))
+            self._outage.failed("leases.unrenewed", error)
             return False
         return True
 

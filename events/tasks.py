@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
+from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import uvloop
 from celery import shared_task
 from celery.signals import worker_process_shutdown, worker_shutting_down
+from django.db import InterfaceError, OperationalError
 
 from events.delivery import Deliverer
 from events.maintenance import keep_house, nudge_due_stages
@@ -17,8 +21,10 @@ from events.settling import settle_all
 from fasthook.lib.clock import utc_now
 from fasthook.lib.heartbeat import note_tick
 from fasthook.lib.nudge import begin
+from fasthook.lib.outage import Outage
 
 ROUTE_S = 60.0
+AGAIN_S = 0.5
 SETTLE_S = 20.0
 
 # Set when the worker is asked to stop: drains end after the batch they are at.
@@ -30,9 +36,25 @@ def _stop_drains(**_: Any) -> None:
     stopping.set()
 
 
+_outage = Outage(restored="work.resumed")
+
+
+@contextlib.contextmanager
+def _unless_postgres_is_away() -> Iterator[None]:
+    """Whoever nudges next, or beat, tries again: a short pause keeps a burst of nudges from trying all the time."""
+    try:
+        yield
+    except (psycopg.OperationalError, OperationalError, InterfaceError) as error:
+        _outage.failed("work.stopped", error)
+        stopping.wait(AGAIN_S)
+    else:
+        _outage.over()
+
+
 @shared_task(name="events.tasks.route", ignore_result=True)
 def route() -> None:
-    _process.router.drain(seconds=ROUTE_S, stopping=stopping)
+    with _unless_postgres_is_away():
+        _process.router.drain(seconds=ROUTE_S, stopping=stopping)
 
 
 @shared_task(name="events.tasks.deliver", ignore_result=True)
@@ -43,13 +65,15 @@ def deliver() -> None:
 @shared_task(name="events.tasks.settle", ignore_result=True)
 def settle() -> None:
     begin("settle")
-    settle_all(seconds=SETTLE_S)
+    with _unless_postgres_is_away():
+        settle_all(seconds=SETTLE_S)
 
 
 @shared_task(name="events.tasks.tick", ignore_result=True)
 def tick() -> None:
     note_tick()
-    nudge_due_stages()
+    with _unless_postgres_is_away():
+        nudge_due_stages()
 
 
 @shared_task(name="events.tasks.maintain", ignore_result=True)
