@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import structlog
@@ -76,7 +76,8 @@ class Deliverer:
         self._slots: dict[str, tuple[asyncio.TimerHandle, ClaimedJob]] = {}
         # Lanes whose next job came late and waits for the rate to let it start.
         self._paced: dict[str, asyncio.TimerHandle] = {}
-        self._held: dict[str, Held] = {}
+        # A job may be claimed again here before what came of its first claim could be recorded: both are held.
+        self._held: dict[tuple[str, UUID], Held] = {}
         self._held_bytes = 0
         self._scan_after = ""
         # The last claim took all that it might: there is probably more, on whatever lane.
@@ -182,7 +183,7 @@ class Deliverer:
         taken: dict[str, int] = {}
         for job in claim.jobs:
             taken[job.destination_id] = taken.get(job.destination_id, 0) + 1
-            self._held[job.event_id] = Held(job, leased_until)
+            self._held[job.event_id, job.lease_token] = Held(job, leased_until)
             self._held_bytes += job.body_size
             self._accept(job)
         instruments.deliveries_held.set(len(self._held))
@@ -290,7 +291,7 @@ class Deliverer:
         prepared = prepare(job, self._catalogs, now=now)
         if not isinstance(prepared, Prepared):
             return prepared
-        if time.monotonic() > self._held[job.event_id].leased_until:
+        if time.monotonic() > self._held[job.event_id, job.lease_token].leased_until:
             return None
         count_first_wait(job, self._catalogs.connections.get(job.connection_id), now=now)
         sent = await self._client.send(prepared.request, timeout_s=prepared.timeout_s)
@@ -302,7 +303,7 @@ class Deliverer:
 
     def _let_go(self, jobs: list[ClaimedJob]) -> None:
         for job in jobs:
-            if self._held.pop(job.event_id, None) is not None:
+            if self._held.pop((job.event_id, job.lease_token), None) is not None:
                 self._held_bytes -= job.body_size
         instruments.deliveries_held.set(len(self._held))
         self._wake_if_room()

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
@@ -17,6 +18,7 @@ from destinations.tests.receivers import OK, Answer, Received, answers, receiver
 from events import delivery, queue
 from events.delivery import Deliverer
 from events.models import Attempt, DeliveryJob, DeliveryLane, Event, Request
+from events.queue import AttemptResult
 from events.tests.plane import accept_and_route, add_connection, add_destination, change, make_plane, set_job
 from events.tests.seed import Project
 from fasthook.lib.clock import utc_now
@@ -356,7 +358,7 @@ def test_a_worker_whose_leases_ran_out_while_postgres_was_away_sends_nothing_twi
             await asyncio.to_thread(in_thread, pointed(project), received.port)
             draining = asyncio.create_task(deliverer.drain(threading.Event()))
             await reached(received, 1)
-            ((event_id, held),) = deliverer._held.items()
+            (((event_id, _), held),) = deliverer._held.items()
             held.leased_until = 0.0
             await asyncio.to_thread(failed.acquire, timeout=DEADLINE_S)
             await asyncio.to_thread(in_thread, lapse, event_id)
@@ -372,6 +374,28 @@ def test_a_worker_whose_leases_ran_out_while_postgres_was_away_sends_nothing_twi
     assert len(run(work).heads) == 1
     assert Event.objects.get().status == "SUCCESSFUL"
     assert Attempt.objects.count() == 1
+
+
+def test_a_job_claimed_again_while_its_first_result_waits_for_postgres_is_not_failed_by_us(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(project.destination, rate_limit=2, rate_limit_period="second")
+    finish, first_claims = queue.finish_attempts, dict[str, UUID]()
+
+    def away_until_claimed_again(connection: psycopg.Connection[Any], results: list[AttemptResult]) -> set[str]:
+        # The outage outlasts the lease; the worker itself claims the job again, for a later slot of the rate.
+        first = first_claims.setdefault(results[0].job.event_id, results[0].job.lease_token)
+        connection.execute("UPDATE delivery_job SET due_at = now() WHERE lease_token = %s", [first])
+        if connection.execute("SELECT lease_token FROM delivery_job").fetchone() == (first,):
+            raise psycopg.OperationalError("away")
+        return finish(connection, results)
+
+    monkeypatch.setattr(queue, "finish_attempts", away_until_claimed_again)
+    monkeypatch.setattr("events.recording.AGAIN_S", 0.02)
+    received = deliver_to(answers(OK), pointed(project))
+    assert (Event.objects.get().status, Event.objects.get().error_code) == ("SUCCESSFUL", None)
+    assert list(Attempt.objects.values_list("status", flat=True)) == ["SUCCESSFUL"]
+    assert len(received.heads) == 2
 
 
 def test_a_recorder_that_meets_an_unknown_fault_goes_on(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
