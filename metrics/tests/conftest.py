@@ -1,0 +1,1 @@
+from fasthook.testing import *  # noqa: F403
