@@ -45,6 +45,46 @@ def test_as_json_every_line_is_an_object_ours_and_the_libraries() -> None:
     assert lines[2]["logger"] == "library"
 
 
+CRASH = """
+import logging.config, sys, threading, warnings
+from fasthook.telemetry import logging_config, say_at_once
+logging.config.dictConfig(logging_config(log_format="json", level="INFO"))
+logging.getLogger("gunicorn.error").info("Booting worker")
+logging.getLogger("uvicorn.error").error("Exception in ASGI application")
+warnings.warn("an old way", DeprecationWarning, stacklevel=1)
+say_at_once("worker: Warm shutdown")
+thread = threading.Thread(target=lambda: 1 / 0, name="capture")
+thread.start()
+thread.join()
+raise LookupError("nothing there")
+"""
+
+
+def test_as_json_crashes_warnings_and_servers_are_objects_too() -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "always", "-c", CRASH], capture_output=True, text=True, check=False, timeout=30
+    )
+    lines: list[dict[str, Any]] = [json.loads(line) for line in done.stderr.splitlines()]
+    booting, failed, warning, shutdown, thread, process = lines
+    assert (done.returncode, done.stdout) == (1, "")
+    assert (booting["event"], booting["logger"]) == ("Booting worker", "gunicorn.error")
+    assert (failed["event"], failed["level"]) == ("Exception in ASGI application", "error")
+    assert "DeprecationWarning: an old way" in warning["event"]
+    assert (shutdown["event"], shutdown["level"]) == ("worker: Warm shutdown", "info")
+    assert (thread["event"], thread["thread"]) == ("thread.crashed", "capture")
+    assert thread["exception"].endswith("ZeroDivisionError: division by zero")
+    assert (process["event"], process["level"]) == ("process.crashed", "critical")
+    assert process["exception"].endswith("LookupError: nothing there")
+
+
+@pytest.mark.parametrize(
+    ("ids", "shown"), [([], "''"), (["a"], "a"), (["a", "b", "c"], "a,b,c"), (["a", "b", "c", "d", "e"], "a,b,c,+2")]
+)
+def test_as_text_a_long_list_is_cut_short(ids: list[str], shown: str) -> None:
+    line = render_text(None, "info", {**EVENT, "request_ids": ids}).decode()
+    assert line.endswith(f" event_id=evt_1 request_ids={shown}")
+
+
 def test_as_text_a_traceback_follows_its_line() -> None:
     lines = written("text")
     assert lines[0].endswith("Z info     attempt.finished event_id=evt_1 error_code=None")
