@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 
 import orjson
 import structlog
@@ -25,12 +26,18 @@ log = structlog.get_logger(__name__)
 def serve_metrics(port: int) -> ThreadingHTTPServer | None:
     """On all addresses, from threads of its own. None when the port is taken: the first process answers for all."""
     try:
-        server = ThreadingHTTPServer(("", port), _Handler)
+        server = _Server(("", port), _Handler)
     except OSError as error:
         log.warning("metrics.unserved", port=port, error=str(error))
         return None
     threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
     return server
+
+
+class _Server(ThreadingHTTPServer):
+    def server_bind(self) -> None:
+        """Without the look at the name service that HTTPServer does here: it may take seconds."""
+        TCPServer.server_bind(self)
 
 
 class _Handler(BaseHTTPRequestHandler):
