@@ -42,6 +42,7 @@ from events.states import Rank, Status, Trigger
 from fasthook.lib.headers import merge_headers
 from fasthook.lib.ids import time_of
 from fasthook.lib.nudge import begin, listening, nudge, recruit
+from fasthook.lib.outage import Outage
 from fasthook.lib.sql import DataConnection, is_unwell, load_statements
 from teams.config_version import CONFIG_GATE
 
@@ -71,6 +72,7 @@ class Router:
         self._connections = ConnectionCatalog()
         self._destinations = destination_catalog()
         self._owed: _Owed | None = None
+        self._outage = Outage(restored="jobs.returned")
 
     def drain(self, *, seconds: float, stopping: threading.Event) -> int:
         """Routes what there is and what comes, until nothing came for a second or the time is over; the count."""
@@ -120,9 +122,10 @@ class Router:
             try:
                 self._database.run(_return_jobs, self._owed.request_ids, self._owed.token)
             except psycopg.OperationalError as error:
-                log.warning("jobs.unreturned", jobs=len(self._owed.request_ids), error=str(error))
+                self._outage.failed("jobs.unreturned", error, jobs=len(self._owed.request_ids))
             else:
                 self._owed = None
+                self._outage.over()
 
     def _without_suspects(self, requests: list[RoutableRequest], token: UUID) -> list[RoutableRequest]:
         """One of the requests whose workers ended again and again may be the cause: such are routed one by one.
