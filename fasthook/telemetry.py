@@ -53,7 +53,7 @@ def logging_config(*, log_format: Literal["json", "text"] | str, level: str) -> 
         "formatters": {
             "ours": {
                 "()": structlog.stdlib.ProcessorFormatter,
-                "foreign_pre_chain": [structlog.stdlib.add_log_level, structlog.stdlib.add_logger_name, add_time],
+                "foreign_pre_chain": [structlog.stdlib.add_log_level, _name_logger, add_time],
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                     structlog.processors.format_exc_info,
@@ -112,6 +112,13 @@ def say_at_once(text: str) -> None:
 
 def add_time(logger: Any, name: str, event: EventDict) -> EventDict:
     event["timestamp"] = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return event
+
+
+def _name_logger(logger: logging.Logger, name: str, event: EventDict) -> EventDict:
+    """gunicorn.error and uvicorn.error write everything but calls: a search for errors should not find all of it."""
+    event = structlog.stdlib.add_logger_name(logger, name, event)
+    event["logger"] = event["logger"].removesuffix(".error")
     return event
 
 

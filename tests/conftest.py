@@ -33,6 +33,18 @@ def product(_product: Product, request: pytest.FixtureRequest) -> Product:
     return _product
 
 
+@pytest.fixture(scope="session")
+def observed() -> Iterator[Product]:
+    """A product for tests that look at all of what it writes and counts: no other test's work is in there."""
+    product = Product()
+    product.environment["LOG_FORMAT"] = "json"
+    try:
+        product.start()
+        yield product
+    finally:
+        product.stop()
+
+
 @pytest.fixture
 def breakable(product: Product) -> Iterator[Product]:
     """The product, for a test that kills parts of it: all of them run again afterwards."""

@@ -19,6 +19,7 @@ from typing import Any
 
 import psycopg
 import redis
+import requests
 
 from fasthook.embedded import EmbeddedServices, make_throwaway_folder
 from fasthook.embedded.child import end_with_parent
@@ -217,6 +218,11 @@ class Product:
                 text = self._log(name).read_bytes()[mark.get(name, 0) :].decode(errors="replace")
                 lines += [f"{name:<12}| {line}" for line in text.splitlines()]
         return "\n".join(lines)
+
+    def metric(self, series: str) -> float:
+        """One series of /metrics, as it is written there: `name{label="value"}`."""
+        text = requests.get(f"{self.base_url}/metrics", timeout=10).text
+        return next(float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(f"{series} "))
 
     # ---- What tests work with
 

@@ -14,7 +14,6 @@ import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
 from fasthook.supervisor.specs import process_specs
-from tests.account import Account
 from tests.product import Product
 from tests.receiver import Answer, Receiver
 from tests.waiting import wait_until
@@ -54,12 +53,11 @@ DASHBOARD = json.loads((DOCS / "grafana/fasthook.json").read_text())
 RULES = yaml.safe_load((DOCS / "prometheus/fasthook.rules.yml").read_text())
 
 
-def test_one_webhook_of_each_kind_is_counted_across_all_processes(
-    product: Product, account: Account, receiver: Receiver
-) -> None:
+def test_one_webhook_of_each_kind_is_counted_across_all_processes(observed: Product, receiver: Receiver) -> None:
+    account = observed.new_account()
     receiver.script("/failing", Answer(500))
     receiver.script("/once", Answer(500), Answer(200))
-    before = scrape(product)
+    before = scrape(observed)
     source, _, _ = account.route(receiver.url("/good"))
     for path, rules in (("/failing", []), ("/once", RETRY)):
         account.connection(source, account.destination(receiver.url(path), name=path[1:]), rules, name=path[1:])
@@ -71,7 +69,7 @@ def test_one_webhook_of_each_kind_is_counted_across_all_processes(
     after = wait_until(
         lambda: (
             after
-            if (after := scrape(product))["fasthook_attempts_total"] - before["fasthook_attempts_total"] == 4
+            if (after := scrape(observed))["fasthook_attempts_total"] - before["fasthook_attempts_total"] == 4
             else None
         ),
         10,
@@ -107,21 +105,20 @@ def test_every_process_is_seen(product: Product) -> None:
         assert samples[f"fasthook_process_resident_memory_bytes{{{spec.name}}}"] > 10_000_000
 
 
-def test_a_killed_worker_takes_none_of_its_counts_along(
-    breakable: Product, account: Account, receiver: Receiver
-) -> None:
+def test_a_killed_worker_takes_none_of_its_counts_along(observed: Product, receiver: Receiver) -> None:
+    account = observed.new_account()
     source, _, _ = account.route(receiver.url())
     account.wait_for_event(account.accept(source), "SUCCESSFUL")
-    before = scrape(breakable)
-    breakable.kill("deliver")
-    wait_until(lambda: scrape(breakable)["fasthook_processes{deliver}"] == 0, 5, "it is seen as dead")
-    assert scrape(breakable)["fasthook_attempts_total"] == before["fasthook_attempts_total"]
-    breakable.launch("deliver")
+    before = scrape(observed)
+    observed.kill("deliver")
+    wait_until(lambda: scrape(observed)["fasthook_processes{deliver}"] == 0, 5, "it is seen as dead")
+    assert scrape(observed)["fasthook_attempts_total"] == before["fasthook_attempts_total"]
+    observed.launch("deliver")
     account.wait_for_event(account.accept(source), "SUCCESSFUL", timeout_s=30)
     after = wait_until(
         lambda: (
             after
-            if (after := scrape(breakable))["fasthook_attempts_total"] > before["fasthook_attempts_total"]
+            if (after := scrape(observed))["fasthook_attempts_total"] > before["fasthook_attempts_total"]
             else None
         ),
         10,
@@ -130,7 +127,7 @@ def test_a_killed_worker_takes_none_of_its_counts_along(
     assert after["fasthook_attempts_total"] == before["fasthook_attempts_total"] + 1
     starts = "fasthook_process_starts_total{deliver}"
     assert after[starts] == before[starts] + 1
-    assert len([*(breakable.data_dir / "metrics").glob("*.deliver.*")]) == 1
+    assert len([*(observed.data_dir / "metrics").glob("*.deliver.*")]) == 1
 
 
 @pytest.mark.parametrize(

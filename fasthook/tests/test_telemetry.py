@@ -67,7 +67,7 @@ def test_as_json_crashes_warnings_and_servers_are_objects_too() -> None:
     lines: list[dict[str, Any]] = [json.loads(line) for line in done.stderr.splitlines()]
     booting, failed, warning, shutdown, thread, process = lines
     assert (done.returncode, done.stdout) == (1, "")
-    assert (booting["event"], booting["logger"]) == ("Booting worker", "gunicorn.error")
+    assert (booting["event"], booting["logger"]) == ("Booting worker", "gunicorn")
     assert (failed["event"], failed["level"]) == ("Exception in ASGI application", "error")
     assert "DeprecationWarning: an old way" in warning["event"]
     assert (shutdown["event"], shutdown["level"]) == ("worker: Warm shutdown", "info")
