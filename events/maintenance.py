@@ -8,7 +8,8 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
-from events.partitions import drop_expired_partitions, ensure_partitions
+from events.partitions import ensure_partitions
+from events.retention import drop_expired
 from fasthook.lib.nudge import insist
 from teams.models import SessionToken
 
@@ -37,9 +38,10 @@ def nudge_due_stages() -> None:
 
 def keep_house(*, now: datetime) -> None:
     made = ensure_partitions(now=now)
-    dropped = drop_expired_partitions(now=now, retention_days=settings.RETENTION_DAYS)
+    retention_days = settings.RETENTION_DAYS_BY_TABLE
+    dropped = drop_expired(now=now, retention_days=retention_days)
     windows = _delete_in_pages("deduplication_key", "expires_at < now()")
-    counters = _delete_in_pages("discarded_requests", "minute < %s", now - timedelta(days=settings.RETENTION_DAYS))
+    counters = _delete_in_pages("discarded_requests", "minute < %s", now - timedelta(days=retention_days["requests"]))
     SessionToken.objects.filter(expires_at__lt=now).delete()
     log.info("house.kept", partitions_made=made, partitions_dropped=dropped, windows=windows, counters=counters)
 

@@ -1,4 +1,4 @@
-"""Daily partitions of the evidence tables: made ahead of time, dropped when retention ends.
+"""Daily partitions of the evidence tables: made ahead of time, dropped when retention (events/retention.py) says so.
 
 A day's bounds are the smallest ids of its midnight and the next, so a row's partition follows from its id alone.
 """
@@ -62,16 +62,30 @@ def with_partitions(write: Callable[[], Result]) -> Result:
         return write()
 
 
-def drop_expired_partitions(*, now: datetime, retention_days: int) -> list[str]:
-    """Drops the partitions whose last row is older than the retention; returns their names."""
-    last_kept = _midnight(now) - retention_days * _DAY
-    dropped = []
+def first_kept_day(now: datetime, retention_days: int) -> datetime:
+    return _midnight(now) - retention_days * _DAY
+
+
+def expired_partitions(table: str, *, now: datetime, retention_days: int) -> list[Partition]:
+    """The partitions of a table whose last row is older than the retention, the oldest first."""
+    last_kept = first_kept_day(now, retention_days)
+    expired = []
     for partition in _existing():
         match = _NAME.fullmatch(partition.name)
-        if match and datetime.strptime(match["day"], "%Y%m%d").replace(tzinfo=UTC) < last_kept:
-            _drop(match["table"], partition)
-            dropped.append(partition.name)
-    return dropped
+        if match and match["table"] == table and _day(match["day"]) < last_kept:
+            expired.append(partition)
+    return expired
+
+
+def drop_partition(table: str, partition: Partition) -> None:
+    """Detached without stopping reads and writes. What a crash left half-way is taken on from there."""
+    with connection.cursor() as cursor:
+        if partition.is_detaching:
+            cursor.execute(f"ALTER TABLE {table} DETACH PARTITION {partition.name} FINALIZE")
+        elif partition.is_attached:
+            how = "" if connection.in_atomic_block else "CONCURRENTLY"
+            cursor.execute(f"ALTER TABLE {table} DETACH PARTITION {partition.name} {how}")
+        cursor.execute(f"DROP TABLE {partition.name}")
 
 
 def _make(table: str, name: str, day: datetime) -> bool:
@@ -94,17 +108,6 @@ def _make(table: str, name: str, day: datetime) -> bool:
             cursor.execute("SELECT pg_advisory_unlock(hashtext('fasthook partitions'))")
 
 
-def _drop(table: str, partition: Partition) -> None:
-    """Detached without stopping reads and writes. What a crash left half-way is taken on from there."""
-    with connection.cursor() as cursor:
-        if partition.is_detaching:
-            cursor.execute(f"ALTER TABLE {table} DETACH PARTITION {partition.name} FINALIZE")
-        elif partition.is_attached:
-            how = "" if connection.in_atomic_block else "CONCURRENTLY"
-            cursor.execute(f"ALTER TABLE {table} DETACH PARTITION {partition.name} {how}")
-        cursor.execute(f"DROP TABLE {partition.name}")
-
-
 def _existing() -> list[Partition]:
     """Tables named like partitions, also those that a crash left detached."""
     with connection.cursor() as cursor:
@@ -119,3 +122,7 @@ def _existing() -> list[Partition]:
 
 def _midnight(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _day(text: str) -> datetime:
+    return datetime.strptime(text, "%Y%m%d").replace(tzinfo=UTC)

@@ -13,8 +13,8 @@ from django.db import connection as database
 
 from events import maintenance
 from events.maintenance import _delete_in_pages, keep_house, nudge_due_stages
-from events.models import DeduplicationKey, DeliveryJob, DiscardedRequests, Request, RouteJob
-from events.partitions import PREFIXES, drop_expired_partitions, ensure_partitions
+from events.models import DeduplicationKey, DeliveryJob, DiscardedRequests, RouteJob
+from events.partitions import PREFIXES, ensure_partitions
 from events.tests.plane import change, make_plane
 from events.tests.seed import Project, id_at, make_request
 from fasthook.lib.clock import utc_now
@@ -90,22 +90,6 @@ def test_a_lookup_by_a_range_of_ids_touches_one_partition(team: Project) -> None
     assert "requests_20400311" not in plan
 
 
-def test_retention_drops_whole_days_with_their_rows_and_nothing_younger(team: Project) -> None:
-    old = datetime(2020, 5, 10, 12, tzinfo=UTC)
-    ensure_partitions(now=old, days_ahead=2, days_back=0)
-    rows = [make_request(team, old + day * DAY) for day in range(3)]
-    dropped = drop_expired_partitions(now=old + 31 * DAY, retention_days=30)
-    assert dropped == [f"{table}_20200510" for table in sorted(PREFIXES)]
-    assert set(Request.objects.values_list("id", flat=True)) == {row.id for row in rows[1:]}
-    assert drop_expired_partitions(now=old + 31 * DAY, retention_days=30) == []
-
-
-def test_dropping_outside_a_transaction_lets_readers_go_on(transactional_db: None) -> None:
-    old = datetime(2020, 5, 10, 12, tzinfo=UTC)
-    ensure_partitions(now=old, days_ahead=0, days_back=0)
-    assert len(drop_expired_partitions(now=old + 31 * DAY, retention_days=30)) == 3
-
-
 def test_windows_that_are_over_are_deleted_in_pages(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(maintenance, "_PAGE", 3)
     now = utc_now()
@@ -117,7 +101,7 @@ def test_windows_that_are_over_are_deleted_in_pages(db: None, monkeypatch: pytes
 
 
 def test_keeping_house_makes_drops_and_sweeps(team: Project, settings: Any) -> None:
-    settings.RETENTION_DAYS = 30
+    settings.RETENTION_DAYS_BY_TABLE = {"requests": 30, "events": 30, "attempts": 30}
     now = utc_now()
     for age, cause in ((31, "OLD"), (29, "YOUNG")):
         DiscardedRequests.objects.create(

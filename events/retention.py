@@ -1,0 +1,57 @@
+"""Retention: drops the evidence of days that are over their time, table by table, and the work that waited there.
+
+One day of a table a run, the oldest first: a number lowered by mistake costs a day before somebody reads the log, and
+not the history. What the numbers may be is checked at start (events/checks.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import structlog
+from django.db import connection
+
+from events.partitions import PREFIXES, drop_partition, expired_partitions, first_kept_day
+from fasthook.lib.ids import first_id_at
+
+log = structlog.get_logger(__name__)
+
+
+def drop_expired(*, now: datetime, retention_days: Mapping[str, int]) -> list[str]:
+    """Drops the oldest expired day of each table; returns the partitions dropped."""
+    dropped = []
+    for table in PREFIXES:
+        expired = expired_partitions(table, now=now, retention_days=retention_days[table])
+        if not expired:
+            continue
+        oldest, *left = expired
+        if table == "events":
+            _end_waiting(before=first_id_at("evt", first_kept_day(now, retention_days[table])))
+        rows, size = _measure(oldest.name)
+        drop_partition(table, oldest)
+        log.info("partition.dropped", partition=oldest.name, rows=rows, bytes=size, days_left_to_drop=len(left))
+        dropped.append(oldest.name)
+    return dropped
+
+
+def _end_waiting(*, before: str) -> None:
+    """Jobs of events that are about to go. Held events have no job and go with their partition; both are told."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM delivery_job WHERE event_id < %s AND rank > 0", [before])
+        jobs = cursor.rowcount
+        cursor.execute("SELECT count(*) FROM events WHERE status = 'HOLD' AND id < %s", [before])
+        held = cursor.fetchone()[0]
+    if jobs or held:
+        log.warning("work.expired", jobs=jobs, held=held)
+
+
+def _measure(name: str) -> tuple[int, int]:
+    """About how many rows, and bytes with indexes."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT greatest(reltuples, 0)::bigint, pg_total_relation_size(oid) FROM pg_class WHERE oid = %s::regclass",
+            [name],
+        )
+        rows, size = cursor.fetchone()
+    return rows, size
