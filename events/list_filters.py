@@ -1,5 +1,5 @@
 """What the lists of evidence may be filtered by. Which index answers a filter is said beside the indexes
-(events/migrations/sql/0001_tables.sql)."""
+(events/migrations: sql/0001_tables.sql and the migration of list indexes)."""
 
 from __future__ import annotations
 
@@ -41,21 +41,48 @@ class RejectedFor(OneOf):
         return super().filter(qs.filter(status=RequestStatus.REJECTED), value) if value else qs
 
 
+class FailedWith(OneOf):
+    """By the error code of an attempt; only failed ones have one, and those are what the index is over."""
+
+    def filter(self, qs: QuerySet[Any], value: list[str] | None) -> QuerySet[Any]:
+        return super().filter(qs.filter(status=AttemptStatus.FAILED), value) if value else qs
+
+
+class OfStatus(OneOf):
+    """Left to events/status_parts.py, which makes several lists of it."""
+
+    def filter(self, qs: QuerySet[Any], value: list[str] | None) -> QuerySet[Any]:
+        return qs
+
+
 class OfSource(AnyOf):
     """Events of a source, by its connections: those are what the index is over."""
+
+    _connections: list[str] | None = None
 
     def filter(self, qs: QuerySet[Any], value: list[str] | None) -> QuerySet[Any]:
         if not value:
             return qs
-        connections = list(Connection.objects.filter(source_id__in=value).order_by("id").values_list("id", flat=True))
+        connections = self._of(value)
         if not connections:
             return qs.none()
         by_connection = AnyOf(field_name="connection_id").filter(qs, connections)
         return super().filter(by_connection, value)
 
+    def split(self, qs: QuerySet[Any], value: list[str]) -> list[QuerySet[Any]]:
+        of_source = super().filter(qs, value)
+        return [of_source.filter(connection_id=connection) for connection in self._of(value)]
+
+    def _of(self, value: list[str]) -> list[str]:
+        if self._connections is None:
+            rows = Connection.objects.filter(source_id__in=value).order_by("id")
+            self._connections = list(rows.values_list("id", flat=True))
+        return self._connections
+
 
 class RequestFilter(ListFilter):
     extra = ("include", *timerange.PARAMETERS)
+    splits = ("source_id", "rejection_cause")
 
     id = AnyOf()
     source_id = AnyOf()
@@ -68,6 +95,15 @@ class RequestFilter(ListFilter):
 
 class EventFilter(ListFilter):
     extra = ("include", *timerange.PARAMETERS)
+    splits = (
+        "error_code",
+        "response_status",
+        "ignored_cause",
+        "connection_id",
+        "webhook_id",
+        "destination_id",
+        "source_id",
+    )
 
     id = AnyOf()
     source_id = OfSource()
@@ -75,7 +111,7 @@ class EventFilter(ListFilter):
     webhook_id = AnyOf(field_name="connection_id")
     destination_id = AnyOf()
     request_id = AnyOf()
-    status = OneOf(Status)
+    status = OfStatus(Status)
     error_code = OneOf(ERROR_CODES)
     response_status = AnyInteger()
     ignored_cause = OneOf(IgnoredCause)
@@ -84,6 +120,7 @@ class EventFilter(ListFilter):
 
 class AttemptFilter(ListFilter):
     extra = ("include", *timerange.PARAMETERS)
+    splits = ("error_code", "response_status", "trigger", "connection_id", "webhook_id", "destination_id")
 
     id = AnyOf()
     event_id = AnyOf()
@@ -91,6 +128,6 @@ class AttemptFilter(ListFilter):
     webhook_id = AnyOf(field_name="connection_id")
     destination_id = AnyOf()
     status = OneOf(AttemptStatus.values)
-    error_code = OneOf(ERROR_CODES)
+    error_code = FailedWith(ERROR_CODES)
     response_status = AnyInteger()
     trigger = OneOf(Trigger)

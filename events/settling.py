@@ -108,6 +108,9 @@ def _take_row(model: type[Row], identifier: str) -> Row | None:
 
 def _take_gate() -> None:
     with connection.cursor() as cursor:
+        # A page joins a thousand jobs to evidence by key. Over weeks of partitions the planner would rather read all of
+        # them whole, and again for each page.
+        cursor.execute("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")
         cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [CONFIG_GATE])
 
 

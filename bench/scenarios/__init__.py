@@ -8,6 +8,7 @@ from bench.scenarios import (
     drain,
     drain_revived,
     fanout,
+    history,
     idle,
     ingress,
     large,
@@ -38,6 +39,7 @@ SCENARIOS: dict[str, Scenario] = {
     "statements": statements.run,
     "idle": idle.run,
     "soak": soak.run,
+    "history": history.run,
 }
-# Without the one that takes minutes.
-DEFAULT = tuple(name for name in SCENARIOS if name != "soak")
+# Without the one that takes minutes, and the one that wants seeded history.
+DEFAULT = tuple(name for name in SCENARIOS if name not in ("soak", "history"))

@@ -64,8 +64,10 @@ def load_stretch(
             if is_aside:
                 _attach(cursor, table, stretch)
             _note(cursor, f"{table}_{day}", routes.team_id, events=events, made=is_aside)
-    for table in PREFIXES:
-        connection.execute(f"ANALYZE {table}_{day}")
+    for table, is_aside in aside.items():
+        # What joins others' rows is left to autovacuum, which knows how much it is beside them.
+        if is_aside:
+            connection.execute(f"ANALYZE {table}_{day}")
     return events
 
 

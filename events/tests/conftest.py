@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from events.tests.seeded import history, readable  # noqa: F401 - fixtures
 from fasthook.testing import ApiCaller, transactional_db  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:

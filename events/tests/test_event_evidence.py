@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from connections.models import Connection
+from events.models import DeliveryJob
 from events.partitions import ensure_partitions
 from events.tests.seed import Project, make_attempt, make_event, make_request
 from fasthook.lib.clock import iso
@@ -134,7 +135,14 @@ def test_branches_that_never_were_deliveries_show_only_when_asked_for(
     duplicate = make_event(
         row, team, now - 3 * MINUTE, status="CANCELLED", ignored_cause="DEDUPLICATED", ignored_meta={"request_id": "r"}
     )
-    filtered = make_event(row, team, now - 2 * MINUTE, status="CANCELLED", ignored_cause="FILTERED")
+    filtered = make_event(
+        row,
+        team,
+        now - 2 * MINUTE,
+        status="CANCELLED",
+        ignored_cause="FILTERED",
+        ignored_meta={"failed_targets": ["body"]},
+    )
     cancelled = make_event(row, team, now - MINUTE, status="CANCELLED")
     for query, expected in {
         "": [cancelled],
@@ -268,3 +276,56 @@ def test_attempts_are_filtered_and_found_by_old_events(api: ApiCaller, team: Pro
     }.items():
         assert ids(api.get(f"/v1/attempts?{query}")) == [attempt.id for attempt in expected], query
     assert list(api.get("/v1/attempts?trigger=BOT").json()["fields"]) == ["trigger"]
+
+
+def test_several_statuses_and_values_are_one_list_in_order_with_cursors(
+    api: ApiCaller, team: Project, now: datetime
+) -> None:
+    """Read part by part, with an index each: the caller sees one list, forwards and backwards."""
+    statuses = ("FAILED", "QUEUED", "HOLD", "SUCCESSFUL", "CANCELLED")
+    made = []
+    for number in range(20):
+        at = now - (30 - number) * MINUTE
+        status = statuses[number % 5]
+        done = at if status == "SUCCESSFUL" else None
+        row = make_event(make_request(team, at), team, at, status=status, successful_at=done, error_code=None)
+        if status == "QUEUED":
+            DeliveryJob.objects.create(
+                event_id=row.id,
+                team_id=team.team.id,
+                rank=1,
+                due_at=at,
+                attempt_number=1,
+                trigger="INITIAL",
+                body_size=0,
+            )
+        made.append(row)
+    wanted = [row.id for row in reversed(made) if row.status in ("FAILED", "QUEUED", "HOLD")]
+    path = "/v1/events?status=QUEUED,HOLD,FAILED&limit=5"
+    pages, answers = [], [api.get(path).json()]
+    while True:
+        pages.append([row["id"] for row in answers[-1]["models"]])
+        following = answers[-1]["pagination"]["next"]
+        if following is None:
+            break
+        answers.append(api.get(f"{path}&next={following}").json())
+    assert [identifier for page in pages for identifier in page] == wanted
+    assert {answer["total"] for answer in answers} == {12}
+    back = api.get(f"{path}&prev={answers[-1]['pagination']['prev']}").json()
+    assert [row["id"] for row in back["models"]] == pages[-2]
+    ascending = api.get("/v1/events?status=QUEUED,HOLD,FAILED&dir=asc").json()
+    assert [row["id"] for row in ascending["models"]] == wanted[::-1]
+    assert api.get("/v1/events/count?status=QUEUED,HOLD,FAILED").json()["count"] == 12
+
+
+def test_an_event_says_queued_only_with_its_job(
+    api: ApiCaller, team: Project, other_team: Project, now: datetime
+) -> None:
+    """The list by QUEUED follows jobs; another team's do not show."""
+    mine, theirs = (make_event(make_request(owner, now), owner, now) for owner in (team, other_team))
+    for row, owner in ((mine, team), (theirs, other_team)):
+        DeliveryJob.objects.create(
+            event_id=row.id, team_id=owner.team.id, rank=1, due_at=now, attempt_number=1, trigger="INITIAL", body_size=0
+        )
+    assert [row["id"] for row in api.get("/v1/events?status=QUEUED").json()["models"]] == [mine.id]
+    assert api.get("/v1/events?status=SCHEDULED").json()["models"] == []

@@ -96,6 +96,10 @@ class AnyOf(Filter):
         condition = {self.field_name: value[0]} if len(value) == 1 else {f"{self.field_name}__in": value}
         return qs.filter(**condition)
 
+    def split(self, qs: QuerySet[Any], value: list[Any]) -> list[QuerySet[Any]]:
+        """One queryset for each value: each can be read in the order of an index, which several together cannot."""
+        return [self.filter(qs, [each]) for each in value]
+
 
 class OneOf(AnyOf):
     """Like AnyOf; other values than `legal` are refused."""
@@ -144,6 +148,8 @@ class ListFilter(FilterSet):
 
     moments: ClassVar[tuple[str, ...]] = ()
     extra: ClassVar[tuple[str, ...]] = ()
+    # Which comma lists `parts` may take apart, the best first.
+    splits: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, params: Mapping[str, str], *, queryset: QuerySet[Any], now: datetime) -> None:
         super().__init__(data=params, queryset=queryset)
@@ -168,6 +174,21 @@ class ListFilter(FilterSet):
             raise InvalidInput(f"{name}: {found[0]}", fields=faults)
         filtered: QuerySet[Any] = self.filter_queryset(self.queryset)
         return filtered
+
+    def parts(self, *, at_most: int) -> list[QuerySet[Any]]:
+        """The rows as querysets without a row in common, one for each value of a comma list; of valid filters only."""
+        given = self.form.cleaned_data
+        for name in self.splits:
+            if not given[name]:
+                continue
+            rows = self.queryset
+            for other in given:
+                if other != name:
+                    rows = self.filters[other].filter(rows, given[other])
+            parts: list[QuerySet[Any]] = self.filters[name].split(rows, given[name])
+            if 1 < len(parts) <= at_most:
+                return parts
+        return [self.filter_queryset(self.queryset)]
 
     def signature(self) -> list[tuple[str, str]]:
         """What ties a cursor to these filters, as they were written: `from=now-15m` stays itself from page to page."""

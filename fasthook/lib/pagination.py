@@ -69,8 +69,8 @@ class _Order:
 
 
 def paginate(
-    queryset: QuerySet[M],
-    *,
+    *parts: QuerySet[M],
+    counted: Sequence[QuerySet[M]] = (),
     params: Mapping[str, str],
     resource: str,
     orders: Mapping[str, str],
@@ -78,8 +78,11 @@ def paginate(
     max_limit: int = MAX_LIMIT,
     default_limit: int = DEFAULT_LIMIT,
 ) -> Page[M]:
-    """The page of `queryset` that `limit`, `order_by`, `dir` and one of `next`, `prev`, `cursor` in `params` ask for.
+    """The page of a list that `limit`, `order_by`, `dir` and one of `next`, `prev`, `cursor` in `params` ask for.
 
+    The list is one queryset, or several without a row in common, each with an index of its own; those are read one by
+    one and merged, which needs an order that Python knows as well: `id`. `counted` are the same rows in parts that suit
+    counting better, where there are such.
     `orders` maps public names to columns that are never null; the first is the default, newest or last first. Mapping a
     name to `id` orders by the id alone, which is time order. Columns compare in their own collation, so an index on
     (..., column, id) answers. `signature` holds the list's filters: a cursor from another filter is refused.
@@ -90,14 +93,14 @@ def paginate(
     tied_to = list_signature(resource, order.name, order.direction, *signature)
     cursor = _read_cursor(params, tied_to)
 
-    found = _read(queryset, order=order, cursor=cursor, count=limit + 1)
+    found = _read(parts, order=order, cursor=cursor, count=limit + 1)
     rows, more = found[:limit], len(found) > limit
     backward = cursor is not None and cursor.backward
     if backward:
         rows.reverse()
     # A first page that is not full is the whole list: a filter that finds little is not read through twice.
     whole = cursor is None and not more
-    total = len(rows) if whole else queryset.order_by().values("pk")[: COUNT_UP_TO + 1].count()
+    total = len(rows) if whole else count_rows(*(counted or parts))
     has_next = more or backward
     has_prev = more if backward else cursor is not None
     return Page(
@@ -110,6 +113,16 @@ def paginate(
         total=min(total, COUNT_UP_TO),
         total_exact=total <= COUNT_UP_TO,
     )
+
+
+def count_rows(*parts: QuerySet[M]) -> int:
+    """How many rows the parts have together; counting stops soon after COUNT_UP_TO."""
+    total = 0
+    for part in parts:
+        total += part.order_by().values("pk")[: COUNT_UP_TO + 1 - total].count()
+        if total > COUNT_UP_TO:
+            break
+    return total
 
 
 def read_limit(params: Mapping[str, str], *, max_limit: int, default_limit: int) -> int:
@@ -139,12 +152,17 @@ def _read_cursor(params: Mapping[str, str], tied_to: str) -> Cursor | None:
     return decode_cursor(params[given[0]], tied_to, at=given[0]) if given else None
 
 
-def _read(queryset: QuerySet[M], *, order: _Order, cursor: Cursor | None, count: int) -> list[M]:
+def _read(parts: Sequence[QuerySet[M]], *, order: _Order, cursor: Cursor | None, count: int) -> list[M]:
     descending = order.descending != (cursor is not None and cursor.backward)
-    if cursor is not None:
-        queryset = queryset.filter(_beyond(queryset.model, order.field, cursor=cursor, descending=descending))
     columns = ["id"] if order.field == "id" else [order.field, "id"]
-    return list(queryset.order_by(*[f"-{column}" if descending else column for column in columns])[:count])
+    found: list[M] = []
+    for part in parts:
+        if cursor is not None:
+            part = part.filter(_beyond(part.model, order.field, cursor=cursor, descending=descending))
+        found += part.order_by(*[f"-{column}" if descending else column for column in columns])[:count]
+    if len(parts) > 1:
+        found.sort(key=lambda row: str(row.pk), reverse=descending)
+    return found[:count]
 
 
 def _beyond(model: type[models.Model], field: str, *, cursor: Cursor, descending: bool) -> Q:

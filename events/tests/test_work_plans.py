@@ -1,0 +1,190 @@
+"""Claims, records, settling and the tick beside 200,000 waiting jobs and days of evidence: what they really read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+
+from connections.models import Connection
+from destinations.models import Destination
+from events import maintenance, settling
+from events.maintenance import nudge_due_stages
+from events.queue import (
+    AttemptResult,
+    ClaimRequest,
+    claim_due_jobs,
+    finish_attempts,
+    release_jobs,
+    release_lanes,
+    renew_lanes,
+    renew_leases,
+)
+from events.routing import SQL as ROUTING
+from events.tests.explaining import ExplainingCursor, Reading, explained
+from events.tests.seeded import History
+from fasthook.lib.clock import utc_now
+from fasthook.lib.ids import new_id
+
+JOBS = 200_000
+LIMIT = 250
+# As the data plane's own connections are set up (fasthook/lib/sql.py).
+_SETTINGS = "SET LOCAL enable_seqscan = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off"
+# Jobs of events that are there, and as many more of the same lanes as it takes.
+_ADD_JOBS = f"""
+INSERT INTO delivery_job (
+    event_id, team_id, request_id, source_id, connection_id, destination_id, rank, due_at, attempt_number, trigger,
+    body_size
+)
+SELECT CASE WHEN copy = 0 THEN id ELSE overlay(id PLACING lpad(copy::text, 4, '0') FROM 26) END, team_id, request_id,
+    source_id, connection_id, destination_id, 1, now() - interval '1 minute', 1, 'INITIAL', 100
+FROM events CROSS JOIN generate_series(0, 9) AS copy
+WHERE attempts > 0
+LIMIT {JOBS}
+"""
+
+
+@pytest.fixture
+def backlog(readable: History) -> History:
+    with connection.cursor() as cursor:
+        cursor.execute(_ADD_JOBS)
+        assert cursor.rowcount == JOBS
+        cursor.execute("ANALYZE delivery_job, connections_connection, destinations_destination, delivery_lane")
+    return readable
+
+
+@pytest.fixture
+def explaining(backlog: History) -> Iterator[list[Reading]]:
+    """As the data plane's own connections read."""
+    raw = connection.connection
+    raw.execute(_SETTINGS)
+    ordinary, raw.cursor_factory = raw.cursor_factory, ExplainingCursor
+    ExplainingCursor.readings.clear()
+    try:
+        yield ExplainingCursor.readings
+    finally:
+        raw.cursor_factory = ordinary
+
+
+def claim(backlog: History) -> Any:
+    request = ClaimRequest(worker=uuid4(), limit=LIMIT, max_bytes=10**9, room=LIMIT, rooms={}, lease_s=15.0)
+    return request.worker, claim_due_jobs(connection.connection, request).jobs
+
+
+def test_a_claim_reads_what_its_lanes_have_room_for_and_not_the_backlog(
+    backlog: History, explaining: list[Reading]
+) -> None:
+    _, jobs = claim(backlog)
+    assert len(jobs) == LIMIT
+    (reading,) = explaining
+    assert (reading.sequential, reading.evidence_rows <= LIMIT) == (set(), True)
+    # Per lane its room of jobs, each with its connection; then the chosen ones, which are locked and updated.
+    lanes = Destination.objects.count()
+    assert reading.rows <= lanes * 4 * LIMIT + 10 * LIMIT < JOBS / 4
+
+
+def test_recording_and_leases_touch_their_own_rows(backlog: History, explaining: list[Reading]) -> None:
+    worker, jobs = claim(backlog)
+    explaining.clear()
+    results = [
+        AttemptResult(
+            job, new_id("att"), "FAILED", 500, "BAD_RESPONSE", "it failed", "https://example.com/", "POST", {}, {}, "",
+            5, utc_now(), utc_now() if number % 2 else None,
+        )
+        for number, job in enumerate(jobs)
+    ]  # fmt: skip
+    raw = connection.connection
+    renew_leases(raw, jobs, lease_s=15.0)
+    renew_lanes(raw, worker, [job.destination_id for job in jobs])
+    assert len(finish_attempts(raw, results)) == LIMIT
+    release_jobs(raw, jobs)
+    release_lanes(raw, worker)
+    assert len(explaining) == 5
+    for reading in explaining:
+        assert reading.sequential <= {"delivery_lane"}, reading.statement
+        assert reading.rows <= 10 * LIMIT, reading.statement
+        assert reading.evidence_rows <= LIMIT
+
+
+@pytest.mark.parametrize("name", ["orders-1", "forms-1"])
+@pytest.mark.parametrize("state", ["paused_at", "deleted_at"])
+def test_settling_a_connection_reads_evidence_by_key(backlog: History, name: str, state: str) -> None:
+    at = utc_now()
+    identifier = backlog.names[name]
+    Connection.objects.filter(id=identifier).update(**{"paused_at": None, state: at, "settle_requested_at": at})
+    with explained() as readings:
+        moved = settling._settle_connection(identifier)
+    assert 0 < moved <= settling.PAGE
+    check_settling(readings, most_jobs=JOBS)
+
+
+def test_unpausing_reads_held_events_alone(backlog: History) -> None:
+    identifier = backlog.names["forms-1"]
+    Connection.objects.filter(id=identifier).update(paused_at=None, settle_requested_at=utc_now())
+    with explained() as readings:
+        moved = settling._settle_connection(identifier)
+    assert 0 < moved <= settling.PAGE
+    check_settling(readings, most_jobs=10)
+
+
+def test_settling_a_destination_reads_evidence_by_key(backlog: History) -> None:
+    identifier = backlog.names["to-warehouse"]
+    Destination.objects.filter(id=identifier).update(disabled_at=utc_now(), settle_requested_at=utc_now())
+    with explained() as readings:
+        assert settling._settle_destination(identifier) == settling.PAGE
+    # Its jobs are in an index of their own.
+    check_settling(readings, most_jobs=2 * settling.PAGE)
+
+
+def check_settling(readings: list[Reading], *, most_jobs: int) -> None:
+    for reading in readings:
+        assert not any(table.startswith(("events_", "requests_")) for table in reading.sequential), reading.statement
+        assert reading.evidence_rows <= 2 * settling.PAGE, reading.statement
+        assert reading.rows <= most_jobs + 8 * settling.PAGE, reading.statement
+
+
+def test_the_tick_reads_a_row_or_two(backlog: History, monkeypatch: pytest.MonkeyPatch) -> None:
+    woken: list[str] = []
+    monkeypatch.setattr(maintenance, "insist", woken.append)
+    with explained() as readings:
+        nudge_due_stages()
+    assert woken == ["deliver"]
+    (reading,) = readings
+    assert (reading.evidence_rows, reading.rows <= 100) == (0, True)
+
+
+def test_routing_reads_its_batch(backlog: History, explaining: list[Reading]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO route_job (request_id, source_id, body_size, due_at)"
+            " SELECT id, source_id, 100, now() - interval '1 minute' FROM requests"
+            " ON CONFLICT DO NOTHING"
+        )
+        assert cursor.rowcount > 10_000
+        cursor.execute("ANALYZE route_job")
+    explaining.clear()
+    raw, token = connection.connection, uuid4()
+    claimed = raw.execute(
+        ROUTING["claim_route_jobs"], {"limit": LIMIT, "bytes": 10**9, "lease_s": 10.0, "token": token}
+    )
+    ids = [row[0] for row in claimed.fetchall()]
+    raw.execute(ROUTING["read_payloads"], {"ids": ids})
+    raw.execute(ROUTING["finish_route_jobs"], {"ids": ids, "token": token})
+    assert len(ids) == LIMIT
+    for reading in explaining:
+        assert reading.sequential == set(), reading.statement
+        assert reading.rows <= 6 * LIMIT, reading.statement
+
+
+def test_a_retention_drop_finds_what_waits_by_key(backlog: History) -> None:
+    from events.retention import _end_waiting
+    from fasthook.lib.ids import first_id_at
+
+    with explained() as readings:
+        _end_waiting(before=first_id_at("evt", utc_now() - timedelta(days=30)))
+    for reading in readings:
+        assert (reading.evidence_rows, reading.rows <= 20) == (0, True), reading.statement
