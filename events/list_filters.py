@@ -41,6 +41,21 @@ class RejectedFor(OneOf):
         return super().filter(qs.filter(status=RequestStatus.REJECTED), value) if value else qs
 
 
+class OfDelivery(AnyOf):
+    """By what only attempts leave. Says what follows, that no ignored branch is meant, since the index does."""
+
+    def filter(self, qs: QuerySet[Any], value: list[Any] | None) -> QuerySet[Any]:
+        return super().filter(qs.filter(ignored_meta__isnull=True), value) if value else qs
+
+
+class EventErrorCode(OfDelivery, OneOf):
+    pass
+
+
+class EventResponseStatus(OfDelivery, AnyInteger):
+    pass
+
+
 class FailedWith(OneOf):
     """By the error code of an attempt; only failed ones have one, and those are what the index is over."""
 
@@ -112,8 +127,8 @@ class EventFilter(ListFilter):
     destination_id = AnyOf()
     request_id = AnyOf()
     status = OfStatus(Status)
-    error_code = OneOf(ERROR_CODES)
-    response_status = AnyInteger()
+    error_code = EventErrorCode(ERROR_CODES)
+    response_status = EventResponseStatus()
     ignored_cause = OneOf(IgnoredCause)
     batch_operation_id = AnyOf()
 

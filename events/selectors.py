@@ -16,6 +16,7 @@ from django.db import OperationalError, connection, models, transaction
 from django.db.models import Count, Q, QuerySet
 
 from connections.models import Connection
+from destinations.models import Destination
 from events.list_filters import AttemptFilter, EventFilter, RequestFilter
 from events.models import Attempt, Event, Request, RequestStatus
 from events.status_parts import split_by_status
@@ -24,6 +25,7 @@ from fasthook.lib.filters import ListFilter
 from fasthook.lib.ids import first_id_at, is_id, time_of
 from fasthook.lib.pagination import COUNT_UP_TO, Page, count_rows, paginate
 from fasthook.lib.timerange import TimeRange, read_range
+from sources.models import Source
 
 MAX_LIMIT = 100
 MAX_READ_S = 10
@@ -81,13 +83,13 @@ class BranchCounts:
 
 
 def list_requests(team_id: str, params: Mapping[str, str], *, now: datetime) -> Listing[Request]:
-    rows = Request.objects.filter(team_id=team_id).defer("headers", "body", "query", "path")
-    return _listing("requests", rows, RequestFilter, prefix="req", params=params, now=now, parent="id")
+    rows = Request.objects.defer("headers", "body", "query", "path")
+    return _listing("requests", rows, RequestFilter, team_id=team_id, params=params, now=now)
 
 
 def list_events(team_id: str, params: Mapping[str, str], *, now: datetime) -> Listing[Event]:
     """Branches that never were deliveries are hidden, unless they are asked for: see `_asks_for_ignored`."""
-    rows = Event.objects.filter(team_id=team_id)
+    rows = Event.objects.all()
     if not _asks_for_ignored(params):
         rows = rows.filter(ignored_meta__isnull=True)
     return _event_listing("events", rows, team_id=team_id, params=params, now=now)
@@ -104,19 +106,18 @@ def _asks_for_ignored(params: Mapping[str, str]) -> bool:
 
 
 def list_ignored_events(team_id: str, params: Mapping[str, str], *, now: datetime) -> Listing[Event]:
-    rows = Event.objects.filter(IGNORED, team_id=team_id)
+    rows = Event.objects.filter(IGNORED)
     return _event_listing("ignored_events", rows, team_id=team_id, params=params, now=now)
 
 
 def list_attempts(team_id: str, params: Mapping[str, str], *, now: datetime) -> Listing[Attempt]:
-    rows = Attempt.objects.filter(team_id=team_id)
-    return _listing("attempts", rows, AttemptFilter, prefix="att", params=params, now=now, parent="event_id")
+    return _listing("attempts", Attempt.objects.all(), AttemptFilter, team_id=team_id, params=params, now=now)
 
 
 def _event_listing(
     resource: str, rows: QuerySet[Event], *, team_id: str, params: Mapping[str, str], now: datetime
 ) -> Listing[Event]:
-    listing = _listing(resource, rows, EventFilter, prefix="evt", params=params, now=now, parent="request_id")
+    listing = _listing(resource, rows, EventFilter, team_id=team_id, params=params, now=now)
     statuses = [text.strip() for text in params.get("status", "").split(",") if text.strip()]
     if not statuses:
         return listing
@@ -125,19 +126,29 @@ def _event_listing(
     return replace(listing, parts=tuple(parts) if len(parts) <= MAX_PARTS else counted, counted=counted)
 
 
+# Of each list: the prefix of its ids, and the filter whose ids tell how far back its rows can lie, in place of the
+# default range.
+_PREFIX_AND_PARENT: dict[type[ListFilter], tuple[str, str]] = {
+    RequestFilter: ("req", "id"),
+    EventFilter: ("evt", "request_id"),
+    AttemptFilter: ("att", "event_id"),
+}
+
+
 def _listing(
     resource: str,
     rows: QuerySet[M],
     filterset: type[ListFilter],
     *,
-    prefix: str,
+    team_id: str,
     params: Mapping[str, str],
     now: datetime,
-    parent: str,
 ) -> Listing[M]:
-    """`parent` is the filter whose ids tell how far back its rows can lie, in place of the default range."""
-    filters = filterset(params, queryset=rows, now=now)
+    prefix, parent = _PREFIX_AND_PARENT[filterset]
+    filters = filterset(params, queryset=rows.filter(team_id=team_id), now=now)
     whole: QuerySet[M] = filters.rows()
+    if _is_by_owner_alone(team_id, filters):
+        whole = filterset(params, queryset=rows, now=now).rows()
     include = read_include(params, legal=("data", "ignored") if filterset is EventFilter else ("data",))
     time_range = read_range(params, now=now, earliest=_earliest(params.get(parent, "")))
     bounds = time_range.id_bounds(prefix)
@@ -150,6 +161,26 @@ def _listing(
         include=include,
         signature=[filters.signature(), sorted(include - {"data"})],
     )
+
+
+_OWNERS: dict[str, type[models.Model]] = {
+    "connection_id": Connection,
+    "webhook_id": Connection,
+    "destination_id": Destination,
+    "source_id": Source,
+}
+
+
+def _is_by_owner_alone(team_id: str, filters: ListFilter) -> bool:
+    """Whether the list is all of some connections, destinations or sources that are the team's own.
+
+    Then so are its rows, and counting them need not look at each: their indexes do not hold the team.
+    """
+    given = {name: values for name, values in filters.form.cleaned_data.items() if values}
+    if len(given) != 1 or not given.keys() <= _OWNERS.keys():
+        return False
+    ((name, ids),) = given.items()
+    return _OWNERS[name]._default_manager.filter(team_id=team_id, id__in=ids).count() == len(ids)
 
 
 def _earliest(identifiers: str) -> datetime | None:

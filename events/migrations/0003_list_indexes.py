@@ -27,13 +27,19 @@ INDEXES = (
         "(team_id, status, id, connection_id, destination_id)"
         " WHERE status IN ('FAILED', 'CANCELLED') AND ignored_meta IS NULL",
     ),
-    # Readers: lists by error_code.
-    ("events_error", "events", "(team_id, error_code, id, connection_id, destination_id) WHERE error_code IS NOT NULL"),
+    # Readers: lists by error_code. The meta is in the predicate so that counts need not look at the rows.
+    (
+        "events_error",
+        "events",
+        "(team_id, error_code, id, connection_id, destination_id)"
+        " WHERE error_code IS NOT NULL AND ignored_meta IS NULL",
+    ),
     # Readers: lists by a response_status other than the usual one.
     (
         "events_response",
         "events",
-        "(team_id, response_status, id, connection_id, destination_id) WHERE response_status <> 200",
+        "(team_id, response_status, id, connection_id, destination_id)"
+        " WHERE response_status <> 200 AND ignored_meta IS NULL",
     ),
     # Readers: lists by ignored_cause.
     (

@@ -329,3 +329,25 @@ def test_an_event_says_queued_only_with_its_job(
         )
     assert [row["id"] for row in api.get("/v1/events?status=QUEUED").json()["models"]] == [mine.id]
     assert api.get("/v1/events?status=SCHEDULED").json()["models"] == []
+
+
+OWNERS = [
+    *[("events", by) for by in ("connection_id", "webhook_id", "destination_id", "source_id")],
+    *[("attempts", by) for by in ("connection_id", "webhook_id", "destination_id")],
+    ("requests", "source_id"),
+]
+
+
+@pytest.mark.parametrize(("resource", "by"), OWNERS)
+def test_what_belongs_to_another_team_is_neither_listed_nor_counted(
+    api: ApiCaller, team: Project, other_team: Project, now: datetime, resource: str, by: str
+) -> None:
+    """Counting all of one's own connections and the like does not look at the team of each row."""
+    for owner, times in ((team, 2), (other_team, 3)):
+        for _ in range(times):
+            make_attempt(make_event(make_request(owner, now), owner, now), now)
+    kind = by.removesuffix("_id").replace("webhook", "connection")
+    mine, theirs = (getattr(owner, kind).id for owner in (team, other_team))
+    for asked, expected in ((mine, 2), (theirs, 0), (f"{mine},{theirs}", 2)):
+        listed = api.get(f"/v1/{resource}?{by}={asked}&limit=1").json()
+        assert (listed["total"], len(listed["models"])) == (expected, min(expected, 1))
