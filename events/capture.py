@@ -37,10 +37,6 @@ from fasthook.lib.sql import DataConnection
 log = structlog.get_logger(__name__)
 
 COUNT_S = 1.0
-# While requests come this densely a commit waits a moment for more of them: half as many commits, and their CPU goes
-# into requests instead (docs/benchmarks.md).
-DENSE = 8
-GATHER_S = 0.003
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +85,6 @@ class Capture:
         self._discarded: Counter[tuple[str, str, datetime, str]] = Counter()
         self._discarded_lock = threading.Lock()
         self._count_at = 0.0
-        self._is_dense = False
         self._database = DataConnection("capture")
         self._outage = Outage(restored="capture.restored")
         self._nudger = _Nudger()
@@ -128,7 +123,6 @@ class Capture:
         running = True
         while running:
             group, running = self._next_group()
-            self._is_dense = len(group) >= DENSE
             if group:
                 self._write(group)
             if not running or time.monotonic() >= self._count_at:
@@ -142,8 +136,6 @@ class Capture:
         size = 0
         try:
             item = self._waiting.get(timeout=1.0)
-            if self._is_dense:
-                time.sleep(GATHER_S)
             while True:
                 if item is None:
                     return group, False

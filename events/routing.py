@@ -51,7 +51,8 @@ log = structlog.get_logger(__name__)
 SQL = load_statements(Path(__file__).parent / "sql" / "routing.sql")
 BATCH_BYTES = 32 * 1024 * 1024
 LINGER_S = 1.0
-# While requests come this densely the next batch waits a moment for more of them, as capture does.
+# While requests come this densely the next batch waits a moment for more of them: fewer commits, and their CPU goes
+# into requests instead (docs/benchmarks.md).
 DENSE = 8
 GATHER_S = 0.008
 
