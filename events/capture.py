@@ -37,6 +37,11 @@ from fasthook.lib.sql import DataConnection
 log = structlog.get_logger(__name__)
 
 COUNT_S = 1.0
+# A small commit right after another one waits a moment for more requests: each commit costs as much CPU as several of
+# them, which delivery could use (docs/benchmarks.md). A lone request, and a group large enough, wait for nobody.
+GATHER_S = 0.002
+BACK_TO_BACK_S = 0.005
+LARGE_GROUP = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,7 @@ class Capture:
         self._discarded: Counter[tuple[str, str, datetime, str]] = Counter()
         self._discarded_lock = threading.Lock()
         self._count_at = 0.0
+        self._written_at = 0.0
         self._database = DataConnection("capture")
         self._outage = Outage(restored="capture.restored")
         self._nudger = _Nudger()
@@ -125,6 +131,7 @@ class Capture:
             group, running = self._next_group()
             if group:
                 self._write(group)
+                self._written_at = time.monotonic()
             if not running or time.monotonic() >= self._count_at:
                 self._count_at = time.monotonic() + COUNT_S
                 self._write_discarded()
@@ -136,6 +143,8 @@ class Capture:
         size = 0
         try:
             item = self._waiting.get(timeout=1.0)
+            if time.monotonic() - self._written_at < BACK_TO_BACK_S and self._waiting.qsize() < LARGE_GROUP:
+                time.sleep(GATHER_S)
             while True:
                 if item is None:
                     return group, False

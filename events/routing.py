@@ -51,10 +51,9 @@ log = structlog.get_logger(__name__)
 SQL = load_statements(Path(__file__).parent / "sql" / "routing.sql")
 BATCH_BYTES = 32 * 1024 * 1024
 LINGER_S = 1.0
-# While requests come this densely the next batch waits a moment for more of them: fewer commits, and their CPU goes
-# into requests instead (docs/benchmarks.md).
-DENSE = 8
-GATHER_S = 0.008
+# After a batch the next one waits a moment for more requests: each costs as much CPU as several of them, which delivery
+# could use (docs/benchmarks.md). What comes after a pause is routed at once.
+GATHER_S = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ class Router:
                 routed += claimed
                 if claimed == settings.ROUTE_BATCH:
                     recruit("route")
-                elif claimed >= DENSE:
+                elif claimed:
                     stopping.wait(GATHER_S)
                 if not claimed and not heard.wait(LINGER_S):
                     break
