@@ -296,7 +296,7 @@ def test_a_change_of_configuration_is_seen_while_serving(project: Project) -> No
     async def work(ingress: Ingress) -> tuple[Any, Any]:
         before = await ask(ingress, scope_of("/in/abc/"), chunks(b"{}"))
         await asyncio.to_thread(disable)
-        await asyncio.to_thread(_refresh, ingress._catalog)
+        await asyncio.to_thread(_refresh, ingress._catalog, ingress._versions)
         return before, await ask(ingress, scope_of("/in/abc/"), chunks(b"{}"))
 
     def disable() -> None:
