@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 from django.db.models import QuerySet
 from rest_framework.response import Response
@@ -12,6 +12,8 @@ from connections.models import Connection
 from connections.selectors import ConnectionFilter, connections_with_ends
 from connections.serializers import ConnectionInput, ConnectionOutput
 from connections.services import ConnectionFields
+from connections.transform_rule import inline_code
+from connections.transformations.trial import refuse_unreadable
 from fasthook.lib.clock import utc_now
 from fasthook.lib.describe import describe_resource
 from fasthook.lib.filters import refuse_unknown
@@ -37,16 +39,16 @@ class ConnectionViewSet(ResourceViewSet):
         return connections_with_ends(team)
 
     def create(self, request: TeamRequest) -> Response:
-        given = cast(ConnectionFields, self.read_new(request))
+        given = _readable(self.read_new(request))
         return self.answer(services.create_connection(request.team, given, now=utc_now()), created=True)
 
     def upsert(self, request: TeamRequest) -> Response:
-        given = cast(ConnectionFields, self.read_upsert(request))
+        given = _readable(self.read_upsert(request))
         row, created = services.upsert_connection(request.team, given, now=utc_now())
         return self.answer(row, created=created)
 
     def update(self, request: TeamRequest, id: str) -> Response:
-        given = cast(ConnectionFields, self.read_change(request, id))
+        given = _readable(self.read_change(request, id))
         return self.answer(services.update_connection(request.team, id, given=given, now=utc_now()))
 
     def replace(self, request: TeamRequest, id: str) -> Response:
@@ -69,3 +71,12 @@ class ConnectionViewSet(ResourceViewSet):
 
     def disable(self, request: TeamRequest, id: str) -> Response:
         return self.answer(services.disable_connection(request.team, id, now=utc_now()))
+
+
+def _readable(given: dict[str, Any]) -> ConnectionFields:
+    """Asked of the sandbox before anything is locked: whether an inline transformation is JavaScript."""
+    inline = inline_code(given["rules"]) if "rules" in given else None
+    if inline is not None:
+        code, path = inline
+        refuse_unreadable(code, at=path)
+    return cast(ConnectionFields, given)

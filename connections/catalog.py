@@ -53,10 +53,10 @@ def _load(version: int) -> Iterator[Row[ConnectionEntry]]:
     if version < 0:
         rows = rows.filter(deleted_at=None)
     for row in rows.iterator():
-        yield Row(row.id, row.version, None if row.deleted_at else _compile(row))
+        yield Row(row.id, row.version, None if row.deleted_at else compile_connection(row))
 
 
-def _compile(row: Connection) -> ConnectionEntry:
+def compile_connection(row: Connection) -> ConnectionEntry:
     rules, fault = CompiledRules(), None
     try:
         rules = compile_rules(row.rules)

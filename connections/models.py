@@ -1,11 +1,12 @@
-"""A connection: the route from one source to one destination, with its rules and its state."""
+"""A connection: the route from one source to one destination, with its rules and its state. And the transformations
+that rules name."""
 
 from __future__ import annotations
 
 from django.db import models
 
 from destinations.models import Destination
-from fasthook.lib.fields import IdField, JSONTextField
+from fasthook.lib.fields import EncryptedJSONField, IdField, JSONTextField
 from sources.models import Source
 from teams.models import Resource
 
@@ -29,5 +30,22 @@ class Connection(Resource):
             # Read by settling every second: who has something to settle.
             models.Index(
                 fields=["id"], condition=models.Q(settle_requested_at__isnull=False), name="connection_to_settle"
+            ),
+        ]
+
+
+class Transformation(Resource):
+    """JavaScript that changes a request on its way. Connections name it by id in their rules."""
+
+    id = IdField(prefix="trs", primary_key=True)
+    code = models.TextField()
+    env = EncryptedJSONField(default=dict, help_text="Names and text values, as process.env has them.")
+    # A rule that names it uses it: there is no state in between.
+    disabled_at = None
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["team", "name"], condition=models.Q(deleted_at=None), name="transformation_name_once_per_team"
             ),
         ]

@@ -12,7 +12,8 @@ from django.db import IntegrityError, transaction
 
 from connections.endpoints import Endpoints, plan_endpoints
 from connections.models import Connection
-from connections.rules.spec import TYPE_SPELLINGS, normalise_rules
+from connections.transform_rule import PlannedRules, plan_rules
+from connections.transformations.services import NAME_CONSTRAINT as TRANSFORMATION_NAME
 from destinations.services import NAME_CONSTRAINT as DESTINATION_NAME
 from destinations.services import DestinationFields
 from fasthook.lib.errors import Conflict, InvalidInput, invalid
@@ -23,8 +24,11 @@ from teams.configuration import PendingWrite, find_locked, lock_for_team, raise_
 from teams.models import Team
 
 NAME_CONSTRAINT: Final = "connection_name_once_per_source"
+# Of what may come along inline and is upserted by its name.
+INLINE_NAMES: Final = frozenset({SOURCE_NAME, DESTINATION_NAME, TRANSFORMATION_NAME})
 PLAIN_FIELDS: Final = ("name", "description")
 STATE_FIELDS: Final = ("paused_at", "disabled_at", "deleted_at")
+NO_RULES: Final = PlannedRules()
 
 
 class ConnectionFields(TypedDict, total=False):
@@ -53,10 +57,11 @@ def create_connection(team: Team, given: ConnectionFields, *, now: datetime) -> 
 
     def attempt() -> Connection:
         ends = plan_endpoints(team, given, now=now)
-        return _write(ends, _plan_creation(team, given, ends))
+        rules = plan_rules(team, given)
+        return _write(ends, rules, _plan_creation(team, given, ends, rules=rules))
 
     try:
-        return upsert(attempt, races={SOURCE_NAME, DESTINATION_NAME})
+        return upsert(attempt, races=INLINE_NAMES)
     except IntegrityError as error:
         _raise_name_taken(error, team, given)
 
@@ -69,12 +74,16 @@ def upsert_connection(team: Team, given: ConnectionFields, *, now: datetime) -> 
 
     def attempt() -> tuple[Connection, bool]:
         ends = plan_endpoints(team, given, now=now)
+        rules = plan_rules(team, given)
         row = _find(team, given, ends)
-        write = _plan_creation(team, given, ends) if row is None else _plan_change(row, given, ends, now=now)
-        return _write(ends, write), write.created
+        if row is None:
+            write = _plan_creation(team, given, ends, rules=rules)
+        else:
+            write = _plan_change(row, given, ends, rules=rules, now=now)
+        return _write(ends, rules, write), write.created
 
     try:
-        return upsert(attempt, races={SOURCE_NAME, DESTINATION_NAME, NAME_CONSTRAINT})
+        return upsert(attempt, races={*INLINE_NAMES, NAME_CONSTRAINT})
     except IntegrityError as error:
         _raise_name_taken(error, team, given)
 
@@ -84,11 +93,12 @@ def update_connection(team: Team, connection_id: str, *, given: ConnectionFields
 
     def attempt() -> Connection:
         ends = plan_endpoints(team, given, now=now)
+        rules = plan_rules(team, given)
         row = lock_for_team(Connection, team, connection_id)
-        return _write(ends, _plan_change(row, given, ends, now=now))
+        return _write(ends, rules, _plan_change(row, given, ends, rules=rules, now=now))
 
     try:
-        return upsert(attempt, races={SOURCE_NAME, DESTINATION_NAME})
+        return upsert(attempt, races=INLINE_NAMES)
     except IntegrityError as error:
         _raise_name_taken(error, team, given, connection_id=connection_id)
 
@@ -126,11 +136,13 @@ def delete_connection(team: Team, connection_id: str, *, now: datetime) -> None:
     _with_settling(row, {"deleted_at": stamp(now)}, now=now).write()
 
 
-def _write(ends: Endpoints, write: PendingWrite[Connection]) -> Connection:
+def _write(ends: Endpoints, rules: PlannedRules, write: PendingWrite[Connection]) -> Connection:
     if ends.source:
         ends.source.write()
     if ends.destination:
         ends.destination.write()
+    if rules.transformation:
+        rules.transformation.write()
     return write.write()
 
 
@@ -144,7 +156,9 @@ def _find(team: Team, given: ConnectionFields, ends: Endpoints) -> Connection | 
     return find_locked(Connection, team, source_id=ends.source.row.id, name=given["name"])
 
 
-def _plan_creation(team: Team, given: ConnectionFields, ends: Endpoints) -> PendingWrite[Connection]:
+def _plan_creation(
+    team: Team, given: ConnectionFields, ends: Endpoints, *, rules: PlannedRules
+) -> PendingWrite[Connection]:
     missing = {
         name: ["is required"]
         for name, present in (
@@ -157,13 +171,13 @@ def _plan_creation(team: Team, given: ConnectionFields, ends: Endpoints) -> Pend
     if missing or ends.source is None or ends.destination is None:
         raise InvalidInput(f"{', '.join(missing)}: is required for a new connection", fields=missing)
     row = Connection(team=team, source=ends.source.row, destination=ends.destination.row)
-    return PendingWrite(row, {**_plain(given), **_state(row, given)}, created=True)
+    return PendingWrite(row, {**_plain(given, rules), **_state(row, given)}, created=True)
 
 
 def _plan_change(
-    row: Connection, given: ConnectionFields, ends: Endpoints, *, now: datetime
+    row: Connection, given: ConnectionFields, ends: Endpoints, *, rules: PlannedRules = NO_RULES, now: datetime
 ) -> PendingWrite[Connection]:
-    changes = {**_plain(given), **_state(row, given)}
+    changes = {**_plain(given, rules), **_state(row, given)}
     if ends.source is not None and ends.source.row.id != row.source_id:
         raise invalid("source_id", "cannot change: a connection keeps its source; create another connection instead")
     if ends.destination is not None and ends.destination.row.id != row.destination_id:
@@ -189,19 +203,11 @@ def _state(row: Connection, given: ConnectionFields) -> dict[str, Any]:
     return {"paused_at": None, "disabled_at": disabled_at}
 
 
-def _plain(given: ConnectionFields) -> dict[str, Any]:
+def _plain(given: ConnectionFields, rules: PlannedRules) -> dict[str, Any]:
     changes: dict[str, Any] = {name: value for name, value in given.items() if name in PLAIN_FIELDS}
-    if "rules" in given:
-        changes["rules"] = _read_rules(given["rules"])
+    if rules.rules is not None:
+        changes["rules"] = rules.rules
     return changes
-
-
-def _read_rules(rules: Any) -> list[dict[str, Any]]:
-    normalised = normalise_rules(rules)
-    if any(rule["type"] == "transform" for rule in normalised):
-        index = next(at for at, rule in enumerate(rules) if TYPE_SPELLINGS.get(rule["type"]) == "transform")
-        raise invalid(f"rules[{index}].transformation_id", "there is no such transformation in this team")
-    return normalised
 
 
 def _raise_name_taken(

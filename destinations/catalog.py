@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db.models import TextField
+from django.db.models import QuerySet, TextField
 from django.db.models.functions import Cast
 
 from destinations.models import Destination, DestinationType
@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 @dataclass(frozen=True, slots=True)
 class DestinationEntry:
     id: str
+    name: str
     enabled: bool
     max_concurrency: int
     timeout_s: float
@@ -40,8 +41,17 @@ def _load(version: int) -> Iterator[Row[DestinationEntry]]:
     rows = Destination.objects.filter(version__gt=version).order_by("version")
     if version < 0:
         rows = rows.filter(deleted_at=None)
-    for row in rows.defer("auth").annotate(sealed_auth=Cast("auth", TextField())).iterator():
+    for row in _sealed(rows).iterator():
         yield Row(row.id, row.version, None if row.deleted_at else _compile(row))
+
+
+def read_destination(identifier: str) -> DestinationEntry:
+    """One row, compiled as the catalog has it. Raises Destination.DoesNotExist."""
+    return _compile(_sealed(Destination.objects.filter(deleted_at=None)).get(pk=identifier))
+
+
+def _sealed(rows: QuerySet[Destination]) -> QuerySet[Any]:
+    return rows.defer("auth").annotate(sealed_auth=Cast("auth", TextField()))
 
 
 def _compile(row: Any) -> DestinationEntry:
@@ -66,6 +76,7 @@ def _compile(row: Any) -> DestinationEntry:
         log.exception("destination.unusable", destination_id=row.id)
     return DestinationEntry(
         id=row.id,
+        name=row.name,
         enabled=row.disabled_at is None,
         max_concurrency=row.max_concurrency,
         timeout_s=row.timeout_s,

@@ -1,7 +1,7 @@
 """Support staff's view of evidence and of waiting work: found by id, never counted, never changed.
 
-Headers, bodies and query strings are left out: they carry other people's credentials and data, and their teams have the
-API for them.
+Headers, bodies, query strings and what transformations wrote are left out: they carry other people's credentials and
+data, and their teams have the API for them.
 DeduplicationKey and DiscardedRequests have composite keys, which Django's admin does not take.
 """
 
@@ -9,7 +9,15 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from events.models import Attempt, DeliveryJob, DeliveryLane, Event, Request, RouteJob
+from events.models import (
+    Attempt,
+    DeliveryJob,
+    DeliveryLane,
+    Event,
+    Request,
+    RouteJob,
+    TransformationExecution,
+)
 from fasthook.lib.staff import EvidenceAdmin
 
 
@@ -45,6 +53,24 @@ class AttemptAdmin(EvidenceAdmin):
     }
     exclude = ("request_headers", "response_headers", "body", "requested_url")
     list_display = ("id", "event_id", "attempt_number", "trigger", "status", "response_status", "error_code", "latency")
+    ordering = ("-id",)
+
+
+@admin.register(TransformationExecution)
+class TransformationExecutionAdmin(EvidenceAdmin):
+    found_by = {"txe": "id", "trs": "transformation_id"}
+    # Whatever a transformation says or makes may hold what the request held; an error may quote it.
+    exclude = ("logs", "after", "error")
+    list_display = (
+        "id",
+        "team_id",
+        "transformation_id",
+        "event_id",
+        "status",
+        "error_kind",
+        "duration_us",
+        "created_at",
+    )
     ordering = ("-id",)
 
 

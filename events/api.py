@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from django.http import HttpResponse
@@ -13,7 +14,7 @@ from rest_framework.response import Response
 from events import outputs
 from events.list_filters import AttemptFilter, EventFilter, RequestFilter
 from events.models import Event, Request
-from events.payloads import Payload, payload_of, payload_of_event, read_payloads
+from events.payloads import Payload, payload_of, payload_of_event, read_event_payloads, read_payloads
 from events.selectors import (
     BranchCounts,
     Listing,
@@ -59,7 +60,9 @@ class RequestViewSet(ApiViewSet):
         ids = [row.id for row in page.rows]
         counts = count_branches(ids)
         models = [request_answer(row, counts.get(row.id, BranchCounts())) for row in page.rows]
-        return _list_answer(listing, page, _with_data(models, ids, listing=listing, page=page))
+        if "data" in listing.include:
+            models = _with_data(models, read_payloads(ids, page_limit=page.limit))
+        return _list_answer(listing, page, models)
 
     @extend_schema(operation_id="get_request", tags=["requests"], responses=outputs.RequestOutput)
     def retrieve(self, request: Call, request_id: str) -> Response:
@@ -168,18 +171,13 @@ def _branches(call: Call, request_id: str, lister: Any) -> Response:
 def _events_answer(listing: Listing[Event]) -> Response:
     page = listing.page()
     models = [event_answer(row) for row in page.rows]
-    request_ids = [row.request_id for row in page.rows]
-    return _list_answer(listing, page, _with_data(models, request_ids, listing=listing, page=page))
+    if "data" in listing.include:
+        models = _with_data(models, read_event_payloads(page.rows, page_limit=page.limit))
+    return _list_answer(listing, page, models)
 
 
-def _with_data(
-    models: list[dict[str, Any]], request_ids: list[str], *, listing: Listing[Any], page: Page[Any]
-) -> list[dict[str, Any]]:
-    if "data" not in listing.include:
-        return models
-    payloads = read_payloads(request_ids, page_limit=page.limit)
-    pairs = zip(models, request_ids, strict=True)
-    return [{**model, "data": data_answer(payloads.get(request_id))} for model, request_id in pairs]
+def _with_data(models: list[dict[str, Any]], payloads: Mapping[str, Payload]) -> list[dict[str, Any]]:
+    return [{**model, "data": data_answer(payloads.get(model["id"]))} for model in models]
 
 
 def _list_answer(listing: Listing[Any], page: Page[Any], models: list[dict[str, Any]]) -> Response:

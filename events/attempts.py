@@ -48,9 +48,18 @@ class Prepared:
     catalogs: Catalogs
 
 
-def prepare(job: ClaimedJob, catalogs: Catalogs, *, now: datetime) -> Prepared | AttemptResult:
-    """The request of a job, or the failure when none can be made of it."""
-    destination = catalogs.destinations.get(job.destination_id)
+def prepare(
+    job: ClaimedJob,
+    catalogs: Catalogs,
+    *,
+    destination: DestinationEntry | None,
+    access_token: str | None,
+    now: datetime,
+) -> Prepared | AttemptResult:
+    """The request of a job, or the failure when none can be made of it.
+
+    `destination` is the job's, as it was when the access token for it was got.
+    """
     if destination is None or destination.target is None:
         fault = destination.fault if destination else "the destination is gone"
         return fail_unsent(job, catalogs, "INTERNAL_ERROR", fault or "the destination cannot be used")
@@ -75,6 +84,7 @@ def prepare(job: ClaimedJob, catalogs: Catalogs, *, now: datetime) -> Prepared |
         source_name=source.name if source else job.source_id,
         connection_name=connection.name if connection else job.connection_id,
         signing_secrets=secrets.at(now) if secrets else (),
+        access_token=access_token,
     )
     try:
         request = destination.target.build(payload, context, now=now.timestamp())
@@ -109,8 +119,10 @@ def conclude(job: ClaimedJob, prepared: Prepared, sent: SendResult, *, now: date
     )
 
 
-def fail_unsent(job: ClaimedJob, catalogs: Catalogs, code: str, message: str) -> AttemptResult:
-    """An attempt that failed before anything was sent."""
+def fail_unsent(
+    job: ClaimedJob, catalogs: Catalogs, code: str, message: str, *, retried: bool = False
+) -> AttemptResult:
+    """An attempt that failed before anything was sent; `retried`: as the retry rule says of faults of the network."""
     destination = catalogs.destinations.get(job.destination_id)
     now = datetime.now(UTC)
     return AttemptResult(
@@ -127,7 +139,7 @@ def fail_unsent(job: ClaimedJob, catalogs: Catalogs, code: str, message: str) ->
         body=None,
         latency_ms=0,
         started_at=now,
-        next_attempt_at=None,
+        next_attempt_at=_next_attempt(job, catalogs, status=None, retry_after=None, now=now) if retried else None,
     )
 
 

@@ -1,12 +1,14 @@
 """Branching: what each live connection makes of a request. Decides only; routing reads and writes.
 
-Rules apply in the order deduplicate, filter, delay. Whether a deduplication key is taken is known only under
-its lock, so a branch carries its key, and `settle_windows` judges all branches of a batch against the stored windows.
+Rules apply in the order deduplicate, transform, filter, delay. A branch begins with its deduplication key; whoever
+evaluates it runs its transformation, if it has one, and finishes it with the outcome. Whether a key is taken is known
+only under its lock, so a branch carries it, and `settle_windows` judges all branches of a batch against the stored
+windows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,24 +16,30 @@ from typing import Any
 import structlog
 
 from connections.catalog import ConnectionEntry
-from connections.rules.payload import RuleInput
+from connections.rules.payload import RuleInput, parse_body, parse_query
+from connections.sandbox.jobs import Message, Outcome, RunStatus
 from events.states import IgnoredCause, Status
+from fasthook.lib.headers import merge_headers
 from fasthook.lib.ids import new_id
 
 log = structlog.get_logger(__name__)
 
 MAX_TRIES = 3
+# How the failure message of such an event begins.
+TRANSFORMATION_FAILED = "TRANSFORMATION_FAILED"
 
 
 @dataclass(frozen=True, slots=True)
 class RoutableRequest:
-    """A claimed request. `payload` is read only when one of its connections has a rule that looks at it."""
+    """A claimed request. It is read (`message`, and `payload` as rules see it) only when one of its connections has a
+    rule that looks at it."""
 
     id: str
     source_id: str
     created_at: datetime
     body_size: int
     tries: int
+    message: Message | None = None
     payload: RuleInput | None = None
 
 
@@ -48,6 +56,23 @@ class Branch:
     ignored_meta: Mapping[str, Any] | None = None
     failure_message: str | None = None
     dedup_key: bytes | None = None
+    # How its transformation ended; None where there is none, or none was needed.
+    outcome: Outcome | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Nothing has ended it yet."""
+        return self.status not in (Status.CANCELLED, Status.FAILED)
+
+    @property
+    def is_unfinished(self) -> bool:
+        """It waits for its transformation to run."""
+        return self.is_open and self.connection.rules.transformation_id is not None and self.outcome is None
+
+    @property
+    def payload(self) -> Message | None:
+        """The event's own payload, where a transformation changed it."""
+        return self.outcome.request if self.outcome else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,35 +84,46 @@ class Window:
 
 
 def looks_at_payload(connection: ConnectionEntry) -> bool:
-    return connection.rules.dedup is not None or connection.rules.filter is not None
+    rules = connection.rules
+    return rules.dedup is not None or rules.transformation_id is not None or rules.filter is not None
 
 
-def decide_branches(
-    request: RoutableRequest, connections: Iterable[ConnectionEntry], *, disabled_destinations: frozenset[str]
-) -> list[Branch]:
-    """One branch per connection, as if no deduplication key were taken yet."""
-    return [_decide(request, connection, disabled_destinations) for connection in connections]
-
-
-def _decide(request: RoutableRequest, connection: ConnectionEntry, disabled_destinations: frozenset[str]) -> Branch:
+def begin_branch(request: RoutableRequest, connection: ConnectionEntry, *, enabled: frozenset[str]) -> Branch:
+    """The branch up to its transformation, as if its deduplication key were not taken. `enabled`: destinations' ids."""
     branch = Branch(new_id("evt"), request, connection, Status.QUEUED, due_at=request.created_at)
-    if connection.destination_id in disabled_destinations:
+    if connection.destination_id not in enabled:
         return _ignore(branch, IgnoredCause.DESTINATION_DISABLED, {"destination_id": connection.destination_id})
     if request.tries > MAX_TRIES:
         return _fail(branch, f"INTERNAL_ERROR: routing this request ended its worker {MAX_TRIES} times")
     if connection.fault is not None:
         return _fail(branch, f"INTERNAL_ERROR: {connection.fault}")
+    if connection.rules.dedup is None or request.payload is None:
+        return branch
     try:
-        return _apply_rules(branch, request.payload)
+        return replace(branch, dedup_key=connection.rules.dedup.key(request.payload))
     except Exception as error:
-        log.exception("branch.failed", request_id=request.id, connection_id=connection.id)
-        return _fail(branch, f"INTERNAL_ERROR: a rule could not be evaluated ({type(error).__name__})")
+        return _give_up(branch, error)
+
+
+def finish_branch(branch: Branch, outcome: Outcome | None = None) -> Branch:
+    """The branch after its transformation ended as `outcome` says; None where it has none."""
+    if not branch.is_open:
+        return branch
+    payload = branch.request.payload
+    if outcome is not None:
+        branch = replace(branch, outcome=outcome)
+        if outcome.status is not RunStatus.SUCCESSFUL:
+            return _fail(branch, f"{TRANSFORMATION_FAILED}: {outcome.error}")
+        if outcome.request is not None:
+            payload = rule_input(outcome.request)
+    try:
+        return _apply_rules(branch, payload)
+    except Exception as error:
+        return _give_up(branch, error)
 
 
 def _apply_rules(branch: Branch, payload: RuleInput | None) -> Branch:
     rules = branch.connection.rules
-    if rules.dedup is not None and payload is not None:
-        branch = replace(branch, dedup_key=rules.dedup.key(payload))
     if rules.filter is not None and payload is not None:
         result = rules.filter.evaluate(payload)
         if not result.matched:
@@ -98,6 +134,17 @@ def _apply_rules(branch: Branch, payload: RuleInput | None) -> Branch:
     if branch.connection.paused:
         return replace(branch, status=Status.HOLD, due_at=None)
     return branch
+
+
+def rule_input(message: Message) -> RuleInput:
+    """A stored or transformed request as rules see it."""
+    return RuleInput(
+        method=message.method,
+        path=message.path or "/",
+        query=parse_query(message.query),
+        headers=merge_headers(message.headers),
+        body=parse_body(message.body),
+    )
 
 
 def settle_windows(
@@ -118,8 +165,10 @@ def settle_windows(
         name = (branch.connection.id, branch.dedup_key)
         window = windows.get(name)
         if window is not None and branch.request.created_at < window.expires_at:
+            # Its transformation, if it ran after all, ran for nothing: a duplicate ends before it.
+            repeat = replace(branch, outcome=None)
             settled[branch.event_id] = _ignore(
-                branch, IgnoredCause.DEDUPLICATED, {"first_request_id": window.request_id}
+                repeat, IgnoredCause.DEDUPLICATED, {"first_request_id": window.request_id}
             )
         else:
             expires_at = branch.request.created_at + timedelta(milliseconds=dedup.window_ms)
@@ -129,6 +178,11 @@ def settle_windows(
 
 def _ignore(branch: Branch, cause: IgnoredCause, meta: Mapping[str, Any]) -> Branch:
     return replace(branch, status=Status.CANCELLED, due_at=None, ignored_cause=cause, ignored_meta=meta)
+
+
+def _give_up(branch: Branch, error: Exception) -> Branch:
+    log.error("branch.failed", request_id=branch.request.id, connection_id=branch.connection.id, exc_info=error)
+    return _fail(branch, f"INTERNAL_ERROR: a rule could not be evaluated ({type(error).__name__})")
 
 
 def _fail(branch: Branch, message: str) -> Branch:

@@ -24,8 +24,10 @@ from django.db import DatabaseError, connection
 
 from connections.catalog import ConnectionCatalog
 from destinations.catalog import destination_catalog
+from destinations.outbound.access_tokens import AccessTokens
 from destinations.outbound.address import AddressPolicy
 from destinations.outbound.client import DeliveryClient
+from destinations.outbound.oauth2 import TokenFault
 from events import queue
 from events.attempts import Catalogs, Prepared, conclude, fail_unsent, prepare
 from events.counting import count_claim, count_first_wait
@@ -67,6 +69,7 @@ class Deliverer:
         self._threads = ThreadPoolExecutor(max_workers=3, thread_name_prefix="deliver")
         self._recorder = Recorder(self._records, self._threads, recorded=self._let_go)
         self._client = DeliveryClient(AddressPolicy(settings.DELIVERY_ALLOWED_NETWORKS))
+        self._tokens = AccessTokens(self._client)
         self._catalogs = Catalogs(
             SourceCatalog(), destination_catalog(), ConnectionCatalog(), signing_secrets_catalog()
         )
@@ -106,6 +109,7 @@ class Deliverer:
         return self._delivered
 
     async def close(self) -> None:
+        await self._tokens.close()
         await self._client.close()
         self._threads.shutdown(wait=True)
         self._claims.close()
@@ -287,14 +291,25 @@ class Deliverer:
         if job.tries > MAX_TRIES:
             message = f"delivering this event ended its worker {MAX_TRIES} times"
             return fail_unsent(job, self._catalogs, "INTERNAL_ERROR", message)
+        destination = self._catalogs.destinations.get(job.destination_id)
+        grant = destination.target.grant if destination and destination.target else None
+        began = time.monotonic()
+        # Most destinations need no token, and wait for nothing here.
+        token = await self._tokens.get(grant, timeout_s=destination.timeout_s) if destination and grant else None
+        if isinstance(token, TokenFault):
+            return fail_unsent(job, self._catalogs, "OAUTH2_FAILED", token.message, retried=True)
         now = datetime.now(UTC)
-        prepared = prepare(job, self._catalogs, now=now)
+        prepared = prepare(job, self._catalogs, destination=destination, access_token=token, now=now)
         if not isinstance(prepared, Prepared):
             return prepared
         if time.monotonic() > self._held[job.event_id, job.lease_token].leased_until:
             return None
         count_first_wait(job, self._catalogs.connections.get(job.connection_id), now=now)
-        sent = await self._client.send(prepared.request, timeout_s=prepared.timeout_s)
+        # Rounded: the client keeps what it makes of each timeout.
+        waited_s = round(time.monotonic() - began, 1)
+        sent = await self._client.send(prepared.request, timeout_s=max(prepared.timeout_s - waited_s, 0.1))
+        if grant and token and sent.status == 401:
+            self._tokens.reject(grant, token)
         lane.observe(sent.latency_ms / 1000)
         self._delivered += 1
         return conclude(job, prepared, sent, now=datetime.now(UTC))

@@ -1,7 +1,7 @@
 """Ingress: the ASGI application that takes providers' calls at source URLs.
 
-Decides, in this order: source known, enabled, method, size, authentication; then capture, then the answer. A 2xx is
-sent only after the request is on disk. What each refusal answers and leaves behind: docs/architecture.md.
+Decides, in this order: source known, enabled, method, size, authentication or handshake; then capture, then the answer.
+A 2xx is sent only after the request is on disk. What each refusal answers and leaves behind: docs/architecture.md.
 """
 
 from __future__ import annotations
@@ -24,15 +24,19 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from psycopg import Connection
 
+from events.authentication import Authentication, TryAgain
 from events.capture import Capture, CapturedRequest, CaptureFailed
+from events.inbound import InboundReader
 from fasthook.lib import instruments
 from fasthook.lib.errors import envelope
-from fasthook.lib.headers import merge_headers
 from fasthook.lib.ids import new_id
 from fasthook.lib.outage import Outage
 from fasthook.lib.sql import DataConnection
 from sources.catalog import SourceCatalog, SourceEntry
+from sources.verification.answer import Answer
 from sources.verification.request import InboundRequest
+from sources.verification.response import CustomResponse
+from sources.verification.verdict import UNVERIFIED, Verdict
 from teams.config_version import CURRENT_VERSION_SQL
 
 log = structlog.get_logger(__name__)
@@ -49,16 +53,20 @@ _LOOK_AGAIN_S = 0.02
 # Stands for the slug while the template is taken apart; no host name or path holds it by chance.
 _SLUG = "slug0000000000"
 _JSON = (b"content-type", b"application/json")
+# Counted under this name in discarded_requests when it is over the budget.
+_HANDSHAKE = "HANDSHAKE"
+_HIDDEN = "****"
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A refusal that leaves evidence."""
+    """A refusal that leaves evidence. `answer` is what the provider wants to hear instead of the error."""
 
     status: int
     cause: str
     message: str
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    answer: Answer | None = None
 
 
 class _Disconnected(Exception):
@@ -114,6 +122,8 @@ class Ingress:
         self._address = SourceAddress(settings.INGRESS_URL_TEMPLATE)
         self._catalog = SourceCatalog()
         self._capture = Capture()
+        self._authentication = Authentication(self._refresh_once)
+        self._inbound = InboundReader(settings.INGRESS_URL_TEMPLATE, settings.BASE_URL)
         self._held = HeldBytes(settings.CAPTURE_QUEUE_BYTES)
         self._budget = EvidenceBudget(settings.REJECTED_EVIDENCE_PER_MINUTE)
         self._refreshing: asyncio.Task[None] | None = None
@@ -132,6 +142,7 @@ class Ingress:
     async def stop(self) -> None:
         if self._refreshing is not None:
             self._refreshing.cancel()
+        await self._authentication.close()
         await self._capture.stop()
         await asyncio.to_thread(self._versions.close)
 
@@ -163,6 +174,8 @@ class Ingress:
             await _answer_unavailable(
                 send, "STORAGE_AWAY", "storage is not available; nothing was stored, send it again"
             )
+        except TryAgain as error:
+            await _answer_unavailable(send, "PROVIDER_AWAY", str(error))
         except _Overloaded:
             await _answer_unavailable(
                 send, "OVERLOADED", "too much waits to be stored; nothing was stored, send it again"
@@ -182,56 +195,60 @@ class Ingress:
         began = time.perf_counter()
         request_id = new_id("req")
         headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]
-        rejection = self._judge(source, path, scope, headers, body)
+        inbound = self._inbound.read(source, path, scope, headers, body)
+        rejection, verdict = await self._judge(source, scope["method"], body, inbound)
         captured = CapturedRequest(
             id=request_id,
             team_id=source.team_id,
             source_id=source.id,
             rejection_cause=rejection.cause if rejection else None,
-            verified=rejection is None and source.verifier is not None,
+            verified=rejection is None and verdict.verified,
+            handshake=rejection is None and verdict.handshake,
             method=scope["method"],
             path=path,
             query=scope["query_string"].decode("latin-1"),
-            headers=headers,
+            headers=[(name, _HIDDEN if name in verdict.hidden_headers else value) for name, value in headers]
+            if verdict.hidden_headers
+            else headers,
             body=body,
             client_ip=(scope.get("client") or ("", 0))[0],
         )
         if rejection is not None:
             instruments.requests_rejected.add(1, rejection.cause)
-            await self._leave_evidence(captured)
-            await _answer_error(send, rejection.status, rejection.cause, rejection.message, headers=rejection.headers)
+            await self._leave_evidence(captured, cause=rejection.cause)
+            await _answer_rejected(send, rejection)
             return
-        await self._capture.store(captured)
-        await _answer_accepted(send, source, request_id)
+        if verdict.handshake and not verdict.verified:
+            # Anybody can send it, and it makes no events: it is bounded as refusals are.
+            await self._leave_evidence(captured, cause=_HANDSHAKE)
+        else:
+            await self._capture.store(captured)
+        await _answer_accepted(send, source, request_id, inbound, verdict)
         instruments.accept_seconds.observe(time.perf_counter() - began)
 
-    def _judge(
-        self, source: SourceEntry, path: str, scope: Scope, headers: list[tuple[str, str]], body: bytes | None
-    ) -> Rejection | None:
-        method: str = scope["method"]
+    async def _judge(
+        self, source: SourceEntry, method: str, body: bytes | None, inbound: InboundRequest | None
+    ) -> tuple[Rejection | None, Verdict]:
         if not source.enabled:
-            return Rejection(410, "SOURCE_DISABLED", "this source is disabled")
-        if method not in source.methods:
-            allowed = ", ".join(sorted(source.methods))
-            return Rejection(
-                405,
-                "SOURCE_METHOD_NOT_ALLOWED",
-                f"this source takes {allowed}, not {method}",
-                ((b"allow", allowed.encode()),),
-            )
+            return Rejection(410, "SOURCE_DISABLED", "this source is disabled"), UNVERIFIED
+        may_come = method in source.methods
+        if not may_come and method not in source.handshake_methods:
+            return _method_refused(source, method), UNVERIFIED
         if body is None:
             limit = settings.MAX_BODY_BYTES
-            return Rejection(413, "PAYLOAD_TOO_LARGE", f"the body is larger than this installation's {limit} bytes")
-        if source.verifier is not None:
-            verdict = source.verifier.verify(_inbound(scope, path, headers, body), now=time.time())
-            if not verdict.ok:
-                return Rejection(401, "SOURCE_AUTH_FAILED", f"authentication failed: {verdict.reason}")
-        return None
+            message = f"the body is larger than this installation's {limit} bytes"
+            return Rejection(413, "PAYLOAD_TOO_LARGE", message), UNVERIFIED
+        verdict = await self._authentication.judge(source, inbound)
+        if not may_come and not verdict.handshake:
+            return _method_refused(source, method), UNVERIFIED
+        if not verdict.ok:
+            message = f"authentication failed: {verdict.reason}"
+            return Rejection(401, "SOURCE_AUTH_FAILED", message, answer=verdict.answer), verdict
+        return None, verdict
 
-    async def _leave_evidence(self, captured: CapturedRequest) -> None:
+    async def _leave_evidence(self, captured: CapturedRequest, *, cause: str) -> None:
         """A rejection is answered as such whether or not its evidence could be kept."""
         now = datetime.now(UTC)
-        cause = captured.rejection_cause or ""
         if not self._budget.allows(captured.source_id, now=time.monotonic()):
             self._capture.discard(team_id=captured.team_id, source_id=captured.source_id, cause=cause, now=now)
             return
@@ -335,18 +352,10 @@ class _Body:
         self._held.give_back(self._size)
 
 
-def _inbound(scope: Scope, path: str, headers: list[tuple[str, str]], body: bytes) -> InboundRequest:
-    query = scope["query_string"].decode("latin-1")
-    host = _header(scope, b"host")
-    full_path = scope["raw_path"].decode("latin-1")
-    return InboundRequest(
-        method=scope["method"],
-        path=path,
-        query=query,
-        headers=merge_headers(headers),
-        body=body,
-        url=f"{scope['scheme']}://{host}{full_path}{'?' + query if query else ''}",
-    )
+def _method_refused(source: SourceEntry, method: str) -> Rejection:
+    allowed = ", ".join(sorted(source.methods))
+    message = f"this source takes {allowed}, not {method}"
+    return Rejection(405, "SOURCE_METHOD_NOT_ALLOWED", message, ((b"allow", allowed.encode()),))
 
 
 def _header(scope: Scope, name: bytes) -> str:
@@ -360,13 +369,27 @@ def _rest(path: str) -> str:
     return "" if path == "/" else path
 
 
-async def _answer_accepted(send: Send, source: SourceEntry, request_id: str) -> None:
-    if source.response is not None:
-        response = source.response
-        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
-        return await _answer(send, response.status, headers, response.body)
+async def _answer_accepted(
+    send: Send, source: SourceEntry, request_id: str, inbound: InboundRequest | None, verdict: Verdict
+) -> None:
+    answer = verdict.answer or source.response
+    if isinstance(answer, CustomResponse):
+        answer = answer.fixed or (answer.answer(inbound, request_id) if inbound is not None else None)
+    if answer is not None:
+        return await _answer_with(send, answer)
     body = b'{"ok":true,"queued":true,"transport":"queue","request_id":"%b"}' % request_id.encode()
     return await _answer(send, 200, [_JSON], body)
+
+
+async def _answer_rejected(send: Send, rejection: Rejection) -> None:
+    if rejection.answer is not None:
+        return await _answer_with(send, rejection.answer)
+    return await _answer_error(send, rejection.status, rejection.cause, rejection.message, headers=rejection.headers)
+
+
+async def _answer_with(send: Send, answer: Answer) -> None:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+    await _answer(send, answer.status, headers, answer.body)
 
 
 async def _answer_unavailable(send: Send, reason: str, message: str) -> None:

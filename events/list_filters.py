@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from connections.models import Connection
-from events.models import AttemptStatus, RequestStatus
+from events.models import AttemptStatus, ExecutionStatus, RequestStatus
 from events.states import IgnoredCause, Status, Trigger
 from fasthook.lib import timerange
 from fasthook.lib.filters import AnyInteger, AnyOf, IsSet, ListFilter, OneOf, YesNo
@@ -140,6 +140,18 @@ class EventFilter(ListFilter):
     response_status = EventResponseStatus()
     ignored_cause = OneOf(IgnoredCause)
     batch_operation_id = AnyOf()
+
+
+class ExecutionFilter(ListFilter):
+    """Of one transformation, which the path names."""
+
+    extra = timerange.PARAMETERS
+
+    id = AnyOf()
+    status = OneOf(ExecutionStatus.values)
+    connection_id = AnyOf()
+    request_id = AnyOf()
+    event_id = AnyOf()
 
 
 class AttemptFilter(ListFilter):

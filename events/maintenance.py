@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 # delivery_job has no index by due_at alone (a worker finds what is due lane by lane), so any job is a reason to ask.
 _DUE = """
 SELECT
-    EXISTS (SELECT 1 FROM route_job WHERE due_at <= now()),
+    EXISTS (SELECT 1 FROM route_job WHERE slow IN (false, true) AND due_at <= now()),
     EXISTS (SELECT 1 FROM delivery_job),
     EXISTS (SELECT 1 FROM connections_connection WHERE settle_requested_at IS NOT NULL)
         OR EXISTS (SELECT 1 FROM destinations_destination WHERE settle_requested_at IS NOT NULL)

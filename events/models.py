@@ -1,4 +1,4 @@
-"""Evidence (requests, events, attempts: partitioned by day on the id) and the small tables of waiting work.
+"""Evidence (requests, events, attempts, executions: partitioned by day on the id) and the small tables of waiting work.
 
 Evidence names configuration by id, without foreign keys, since it outlives it. The tables themselves are made by SQL in
 the first migration; claims and batches go through `sql/`, the ORM serves lists, details and the admin.
@@ -65,11 +65,29 @@ class Event(models.Model):
     last_attempt_at = models.DateTimeField(null=True)
     successful_at = models.DateTimeField(null=True)
     batch_operation_id = RefField(null=True)
+    has_payload = models.BooleanField(default=False)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
     class Meta:
         db_table = "events"
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class EventPayload(models.Model):
+    """What a transformation made of the request, for events that say `has_payload`. Never updated."""
+
+    id = IdField(prefix="evt", primary_key=True)
+    method = models.TextField()
+    path = models.TextField()
+    query = models.TextField()
+    headers = models.JSONField(help_text="Pairs of lower-case name and value, in order.")
+    body = models.BinaryField()
+
+    class Meta:
+        db_table = "event_payloads"
 
     def __str__(self) -> str:
         return self.id
@@ -110,6 +128,11 @@ class Attempt(models.Model):
         return self.id
 
 
+class ExecutionStatus(models.TextChoices):
+    SUCCESSFUL = "SUCCESSFUL"
+    FAILED = "FAILED"
+
+
 class RouteJob(models.Model):
     """A request that waits for routing. `due_at` doubles as the lease of the worker that claimed it."""
 
@@ -119,12 +142,13 @@ class RouteJob(models.Model):
     due_at = models.DateTimeField()
     tries = models.SmallIntegerField(default=0)
     lease_token = models.UUIDField(null=True)
+    slow = models.BooleanField(default=False, help_text="Its source's transformations take long: a lane of its own.")
 
     class Meta:
         db_table = "route_job"
         indexes = [
-            # Read by routing's claim: what is due, oldest first.
-            models.Index(fields=["due_at"], name="route_job_due"),
+            # Read by routing's claim: what is due in a lane, oldest first.
+            models.Index(fields=["slow", "due_at"], name="route_job_lane"),
         ]
 
     def __str__(self) -> str:
@@ -146,6 +170,7 @@ class DeliveryJob(models.Model):
     retry_number = models.IntegerField(default=0, help_text="Retries of the current schedule already used.")
     trigger = models.TextField()
     body_size = models.IntegerField()
+    has_payload = models.BooleanField(default=False)
     tries = models.SmallIntegerField(default=0)
     lease_token = models.UUIDField(null=True)
 
@@ -208,3 +233,30 @@ class DiscardedRequests(models.Model):
 
     class Meta:
         db_table = "discarded_requests"
+
+
+class TransformationExecution(models.Model):
+    """One run of a transformation over one branch of a request. Never updated."""
+
+    id = IdField(prefix="txe", primary_key=True)
+    team_id = RefField()
+    transformation_id = RefField()
+    connection_id = RefField()
+    request_id = RefField(help_text="What went in is this request as it is stored.")
+    event_id = RefField()
+    status = models.TextField(choices=ExecutionStatus.choices)
+    error = models.TextField(null=True)
+    error_kind = models.TextField(null=True)
+    line = models.IntegerField(null=True)
+    column_number = models.IntegerField(null=True)
+    logs = models.TextField(null=True, help_text="JSON: a list of {level, message}.")
+    duration_us = models.IntegerField()
+    cpu_us = models.IntegerField()
+    after = models.TextField(null=True, help_text="JSON, as data of requests; null when nothing changed.")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "transformation_executions"
+
+    def __str__(self) -> str:
+        return self.id

@@ -68,6 +68,7 @@ class EventOutput(serializers.Serializer[Any]):
     last_attempt_at = MomentField(allow_null=True)
     successful_at = MomentField(allow_null=True)
     batch_operation_id = serializers.CharField(allow_null=True)
+    transformed = serializers.BooleanField()
     created_at = MomentField()
     updated_at = MomentField()
     data = DataOutput(required=False, allow_null=True)  # type: ignore[assignment]

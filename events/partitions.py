@@ -18,7 +18,13 @@ from fasthook.lib.ids import first_id_at
 
 Result = TypeVar("Result")
 
-PREFIXES = {"requests": "req", "events": "evt", "attempts": "att"}
+PREFIXES = {
+    "requests": "req",
+    "events": "evt",
+    "event_payloads": "evt",
+    "attempts": "att",
+    "transformation_executions": "txe",
+}
 DAYS_AHEAD = 7
 _DAY = timedelta(days=1)
 _NAME = re.compile(r"(?P<table>[a-z_]+)_(?P<day>\d{8})")
@@ -39,9 +45,10 @@ def ensure_partitions(*, now: datetime, days_ahead: int = DAYS_AHEAD, days_back:
     made = []
     first = _midnight(now) - days_back * _DAY
     existing = {partition.name for partition in _existing()}
+    tables = _partitioned()
     for offset in range(days_back + days_ahead + 1):
         day = first + offset * _DAY
-        for table in PREFIXES:
+        for table in tables:
             name = f"{table}_{day:%Y%m%d}"
             if name not in existing and _make(table, name, day):
                 made.append(name)
@@ -106,6 +113,18 @@ def _make(table: str, name: str, day: datetime) -> bool:
             return True
         finally:
             cursor.execute("SELECT pg_advisory_unlock(hashtext('fasthook partitions'))")
+
+
+def _partitioned() -> list[str]:
+    """The tables of PREFIXES that there are: the first migration makes partitions before later ones make tables."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT relname FROM pg_class WHERE relkind = 'p' AND relnamespace = current_schema()::regnamespace"
+            " AND relname = ANY(%s)",
+            [list(PREFIXES)],
+        )
+        there = {row[0] for row in cursor.fetchall()}
+    return [table for table in PREFIXES if table in there]
 
 
 def _existing() -> list[Partition]:

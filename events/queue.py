@@ -45,6 +45,7 @@ class ClaimedJob:
     trigger: Trigger
     tries: int
     body_size: int
+    has_payload: bool
     wait_s: float
     pace_s: float
     method: str | None
@@ -184,5 +185,5 @@ def release_lanes(connection: Connection[Any], worker: UUID, *, kept: Collection
 
 
 def _claimed(token: UUID, row: Sequence[Any]) -> ClaimedJob:
-    trigger, wait_s, pace_s = Trigger(row[8]), float(row[11]), float(row[12] or 0)
-    return ClaimedJob(token, *row[:8], trigger, *row[9:11], wait_s, pace_s, *row[13:])  # type: ignore[call-arg]
+    trigger, wait_s, pace_s = Trigger(row[8]), float(row[12]), float(row[13] or 0)
+    return ClaimedJob(token, *row[:8], trigger, *row[9:12], wait_s, pace_s, *row[14:])  # type: ignore[call-arg]

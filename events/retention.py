@@ -17,17 +17,21 @@ from fasthook.lib.ids import first_id_at
 
 log = structlog.get_logger(__name__)
 
+# Tables without a number of their own: what they hold belongs to the events.
+KEPT_WITH = {"event_payloads": "events"}
+
 
 def drop_expired(*, now: datetime, retention_days: Mapping[str, int]) -> list[str]:
     """Drops the oldest expired day of each table; returns the partitions dropped."""
     dropped = []
     for table in PREFIXES:
-        expired = expired_partitions(table, now=now, retention_days=retention_days[table])
+        kept_days = retention_days[KEPT_WITH.get(table, table)]
+        expired = expired_partitions(table, now=now, retention_days=kept_days)
         if not expired:
             continue
         oldest, *left = expired
         if table == "events":
-            _end_waiting(before=first_id_at("evt", first_kept_day(now, retention_days[table])))
+            _end_waiting(before=first_id_at("evt", first_kept_day(now, kept_days)))
         rows, size = _measure(oldest.name)
         drop_partition(table, oldest)
         log.info("partition.dropped", partition=oldest.name, rows=rows, bytes=size, days_left_to_drop=len(left))

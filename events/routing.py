@@ -10,36 +10,23 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-import orjson
 import psycopg
 import structlog
 from django.conf import settings
 from psycopg import Connection, Cursor
-from psycopg.types.json import Jsonb
 
-from connections.catalog import ConnectionCatalog
-from connections.rules.payload import RuleInput, parse_body, parse_query
-from destinations.catalog import destination_catalog
-from events.branching import (
-    MAX_TRIES,
-    Branch,
-    RoutableRequest,
-    Window,
-    decide_branches,
-    looks_at_payload,
-    settle_windows,
-)
+from connections.sandbox.child import SandboxUnavailable
+from events.branch_rows import write_branches
+from events.branching import MAX_TRIES, Branch, RoutableRequest, Window, settle_windows
 from events.counting import count_claim, count_routed
+from events.evaluation import TRANSFORM_BUDGET_S, Evaluated, Evaluator
 from events.partitions import with_partitions
-from events.states import Rank, Status, Trigger
-from fasthook.lib.headers import merge_headers
 from fasthook.lib.ids import time_of
 from fasthook.lib.nudge import begin, listening, nudge, recruit
 from fasthook.lib.outage import Outage
@@ -54,6 +41,11 @@ LINGER_S = 1.0
 # After a batch the next one waits a moment for more requests: each costs as much CPU as several of them, which delivery
 # could use (docs/benchmarks.md). What comes after a pause is routed at once.
 GATHER_S = 0.005
+# One run of a transformation that takes long, or a few: then the others have their turn again.
+SLOW_BATCH = 8
+SLOW_BUDGET_S = 0.2
+SLOW_S = 60.0
+AGAIN_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +56,21 @@ class _Owed:
     token: UUID
 
 
+class _Changed(Exception):
+    """What the branches rest on has changed since they were evaluated."""
+
+
+class _NoRepeat(Exception):
+    """What looked like a duplicate is none, so its transformation has to run."""
+
+
 class Router:
-    """One per routing process: its connection, and the configuration that it has compiled."""
+    """One per routing process."""
 
     def __init__(self) -> None:
         self._database = DataConnection("route")
-        self._connections = ConnectionCatalog()
-        self._destinations = destination_catalog()
+        self._evaluator = Evaluator(self._database)
+        self._slow = _SlowSources()
         self._owed: _Owed | None = None
         self._outage = Outage(restored="jobs.returned")
 
@@ -79,17 +79,19 @@ class Router:
         routed = 0
         over_at = time.monotonic() + seconds
         heard = threading.Event()
+        self._slow.may_wait = True
         with listening("route", heard.set):
             while not stopping.is_set() and time.monotonic() < over_at:
                 heard.clear()
                 begin("route")
                 claimed = self.route_batch()
-                routed += claimed
+                slow = self.route_slow_batch() if self._slow.may_wait else 0
+                routed += claimed + slow
                 if claimed == settings.ROUTE_BATCH:
                     recruit("route")
-                elif claimed:
+                elif claimed and not slow:
                     stopping.wait(GATHER_S)
-                if not claimed and not heard.wait(LINGER_S):
+                if not claimed and not slow and not heard.wait(LINGER_S):
                     break
         # Whoever committed while nobody listened any more has sent a message, or is found here.
         routed += self.route_batch()
@@ -97,15 +99,37 @@ class Router:
 
     def route_batch(self) -> int:
         """Routes one batch and returns how many requests were claimed for it."""
-        self._return_owed()
         token = uuid4()
-        requests = self._database.run(_claim, token)
-        count_claim("route", [request.tries for request in requests], limit=settings.ROUTE_BATCH)
+        claimed = self._claim(token, slow=False, limit=settings.ROUTE_BATCH)
+        slow = [request.id for request in claimed if self._slow.knows(request.source_id)]
+        if slow:
+            self._database.run(_postpone_jobs, slow, token)
+            self._slow.may_wait = True
+        self._route_claimed([request for request in claimed if not self._slow.knows(request.source_id)], token)
+        return len(claimed)
+
+    def route_slow_batch(self) -> int:
+        """The same for requests whose transformations take long, so few that the others need not wait for many."""
+        token = uuid4()
+        claimed = self._claim(token, slow=True, limit=SLOW_BATCH)
+        self._slow.may_wait = bool(claimed)
+        self._route_claimed(claimed, token, budget_s=SLOW_BUDGET_S)
+        return len(claimed)
+
+    def _claim(self, token: UUID, *, slow: bool, limit: int) -> list[RoutableRequest]:
+        self._return_owed()
+        claimed = self._database.run(_claim, token, slow=slow, limit=limit)
+        count_claim("route", [request.tries for request in claimed], limit=limit)
+        return claimed
+
+    def _route_claimed(
+        self, requests: list[RoutableRequest], token: UUID, *, budget_s: float = TRANSFORM_BUDGET_S
+    ) -> None:
         if not requests:
-            return 0
+            return
         requests = self._without_suspects(requests, token)
         try:
-            due = self._route(requests, token)
+            due = self._route(requests, token, budget_s)
         except psycopg.OperationalError as error:
             if is_unwell(error):
                 self._owed = _Owed([request.id for request in requests], token)
@@ -113,7 +137,6 @@ class Router:
             raise
         if due:
             nudge("deliver")
-        return len(requests)
 
     def _return_owed(self) -> None:
         """A Postgres that is away or out of room is no fault of the requests: over it no lease need run out, and no
@@ -138,78 +161,88 @@ class Router:
         self._database.run(_return_jobs, [request.id for request in requests if request is not suspects[0]], token)
         return suspects[:1]
 
-    def _route(self, requests: list[RoutableRequest], token: UUID) -> int:
+    def _route(self, requests: list[RoutableRequest], token: UUID, budget_s: float) -> int:
         """The number of deliveries that are due now. A request that cannot be written fails alone."""
         try:
-            requests = self._with_payloads(requests)
-            return with_partitions(partial(self._database.run, self._write, requests, token))
+            return with_partitions(partial(self._evaluate_and_write, requests, token, budget_s))
         except psycopg.OperationalError:
             raise
+        except SandboxUnavailable as error:
+            # The machine's fault: like a Postgres that is away, it uses up no tries.
+            log.error("sandbox.unavailable", error=str(error), requests=len(requests))
+            self._database.run(_return_jobs, [request.id for request in requests], token)
+            time.sleep(AGAIN_S)
+            return 0
         except Exception:
             log.exception("batch.failed", request_ids=[request.id for request in requests])
             if len(requests) == 1:
                 return 0  # its lease runs out, and then its tries
-        return sum(self._route([request], token) for request in requests)
+        return sum(self._route([request], token, budget_s) for request in requests)
+
+    def _evaluate_and_write(self, requests: list[RoutableRequest], token: UUID, budget_s: float) -> int:
+        run_repeats = False
+        while True:
+            evaluated = self._evaluator.evaluate(requests, budget_s=budget_s, run_repeats=run_repeats)
+            self._slow.learn(evaluated.slow)
+            if evaluated.postponed:
+                self._database.run(_postpone_jobs, evaluated.postponed, token)
+                self._slow.may_wait = True
+                late = frozenset(evaluated.postponed)
+                requests = [request for request in requests if request.id not in late]
+            try:
+                return self._database.run(self._write, evaluated, [request.id for request in requests], token)
+            except _Changed:
+                continue
+            except _NoRepeat:
+                run_repeats = True
 
     def close(self) -> None:
+        self._evaluator.close()
         self._database.close()
 
-    def _with_payloads(self, requests: list[RoutableRequest]) -> list[RoutableRequest]:
-        wanted = [request.id for request in requests if self._needs_payload(request)]
-        if not wanted:
-            return requests
-        payloads = self._database.run(_read_payloads, wanted)
-        return [replace(request, payload=payloads.get(request.id)) for request in requests]
-
-    def _needs_payload(self, request: RoutableRequest) -> bool:
-        return request.payload is None and any(map(looks_at_payload, self._connections.live(request.source_id)))
-
-    def _write(self, connection: Connection[Any], requests: list[RoutableRequest], token: UUID) -> int:
-        """Writes the batch's branches; returns how many deliveries are due now."""
+    def _write(self, connection: Connection[Any], evaluated: Evaluated, request_ids: list[str], token: UUID) -> int:
+        """Writes the batch's branches; how many deliveries are due now. _Changed, with nothing written, when the
+        configuration that they rest on is not that of the commit."""
         with connection.transaction(), connection.cursor() as cursor:
             cursor.execute(SQL["take_gate"], {"gate": CONFIG_GATE})
-            cursor.execute(SQL["finish_route_jobs"], {"ids": [request.id for request in requests], "token": token})
+            cursor.execute(SQL["finish_route_jobs"], {"ids": request_ids, "token": token})
             version, finished = cursor.fetchall()[0]
+            self._evaluator.refresh(version)
+            if not self._evaluator.still_holds(evaluated):
+                raise _Changed
             own = frozenset(finished)
-            requests = [request for request in requests if request.id in own]
-            if self._refresh(version):
-                # A rule may look at payloads now where none did when the batch was claimed.
-                missing = [request.id for request in requests if self._needs_payload(request)]
-                payloads = _read_payloads(connection, missing) if missing else {}
-                requests = [replace(request, payload=payloads.get(request.id, request.payload)) for request in requests]
-            branches = _settle_windows(cursor, self._decide(requests))
-            due = _write_branches(cursor, branches)
-        count_routed([request.id for request in requests], branches)
+            branches = [branch for branch in evaluated.branches if branch.request.id in own]
+            branches = _settle_windows(cursor, branches)
+            if any(branch.is_unfinished for branch in branches):
+                raise _NoRepeat
+            due = write_branches(cursor, branches)
+        count_routed(finished, branches)
         return due
 
-    def _refresh(self, version: int) -> bool:
-        refreshed = self._connections.refresh(version)
-        return self._destinations.refresh(version) or refreshed
 
-    def _decide(self, requests: Iterable[RoutableRequest]) -> list[Branch]:
-        branches: list[Branch] = []
-        for request in requests:
-            connections = self._connections.live(request.source_id)
-            disabled = frozenset(
-                entry.destination_id for entry in connections if not self._is_enabled(entry.destination_id)
-            )
-            branches += decide_branches(request, connections, disabled_destinations=disabled)
-        return branches
+class _SlowSources:
+    """Sources whose transformations took long lately, and whether their lane may have work."""
 
-    def _is_enabled(self, destination_id: str) -> bool:
-        destination = self._destinations.get(destination_id)
-        return destination is not None and destination.enabled
+    def __init__(self) -> None:
+        self.may_wait = True
+        self._until: dict[str, float] = {}
+
+    def learn(self, source_ids: Iterable[str]) -> None:
+        until = time.monotonic() + SLOW_S
+        self._until.update(dict.fromkeys(source_ids, until))
+
+    def knows(self, source_id: str) -> bool:
+        until = self._until.get(source_id)
+        if until is not None and until < time.monotonic():
+            del self._until[source_id]
+            return False
+        return until is not None
 
 
-def _claim(connection: Connection[Any], token: UUID) -> list[RoutableRequest]:
+def _claim(connection: Connection[Any], token: UUID, *, slow: bool, limit: int) -> list[RoutableRequest]:
     rows = connection.execute(
         SQL["claim_route_jobs"],
-        {
-            "limit": settings.ROUTE_BATCH,
-            "bytes": BATCH_BYTES,
-            "lease_s": settings.ROUTE_LEASE_S,
-            "token": token,
-        },
+        {"slow": slow, "limit": limit, "bytes": BATCH_BYTES, "lease_s": settings.ROUTE_LEASE_S, "token": token},
     ).fetchall()
     return [
         RoutableRequest(request_id, source_id, time_of(request_id), body_size, tries)
@@ -217,23 +250,12 @@ def _claim(connection: Connection[Any], token: UUID) -> list[RoutableRequest]:
     ]
 
 
+def _postpone_jobs(connection: Connection[Any], request_ids: Sequence[str], token: UUID) -> None:
+    connection.execute(SQL["postpone_route_jobs"], {"ids": list(request_ids), "token": token})
+
+
 def _return_jobs(connection: Connection[Any], request_ids: Sequence[str], token: UUID) -> None:
     connection.execute(SQL["return_route_jobs"], {"ids": list(request_ids), "token": token})
-
-
-def _read_payloads(connection: Connection[Any], request_ids: Sequence[str]) -> dict[str, RuleInput]:
-    with connection.cursor(binary=True) as cursor:
-        cursor.execute(SQL["read_payloads"], {"ids": list(request_ids)})
-        return {
-            request_id: RuleInput(
-                method=method,
-                path=path or "/",
-                query=parse_query(query),
-                headers=merge_headers(headers),
-                body=parse_body(body),
-            )
-            for request_id, method, path, query, headers, body in cursor
-        }
 
 
 def _settle_windows(cursor: Cursor[Any], branches: list[Branch]) -> list[Branch]:
@@ -258,97 +280,3 @@ def _settle_windows(cursor: Cursor[Any], branches: list[Branch]) -> list[Branch]
             },
         )
     return branches
-
-
-_EVENT_COLUMNS = {
-    "id": "text",
-    "team_id": "text",
-    "request_id": "text",
-    "source_id": "text",
-    "connection_id": "text",
-    "destination_id": "text",
-    "status": "text",
-    "attempts": "int4",
-    "failure_message": "text",
-    "ignored_cause": "text",
-    "ignored_meta": "jsonb",
-    "next_attempt_at": "timestamptz",
-    "created_at": "timestamptz",
-    "updated_at": "timestamptz",
-}
-_JOB_COLUMNS = {
-    "event_id": "text",
-    "team_id": "text",
-    "request_id": "text",
-    "source_id": "text",
-    "connection_id": "text",
-    "destination_id": "text",
-    "rank": "int2",
-    "due_at": "timestamptz",
-    "attempt_number": "int4",
-    "retry_number": "int4",
-    "trigger": "text",
-    "body_size": "int4",
-    "tries": "int2",
-}
-
-
-def _copy(table: str, columns: dict[str, str]) -> str:
-    return f"COPY {table} ({', '.join(columns)}) FROM STDIN (FORMAT BINARY)"
-
-
-def _write_branches(cursor: Cursor[Any], branches: list[Branch]) -> int:
-    """Writes events and delivery jobs; returns how many deliveries are due now."""
-    if not branches:
-        return 0
-    now = datetime.now(UTC)
-    with cursor.copy(_copy("events", _EVENT_COLUMNS)) as copy:
-        copy.set_types(list(_EVENT_COLUMNS.values()))
-        for branch in branches:
-            copy.write_row(_event_row(branch, now))
-    waiting = [branch for branch in branches if branch.due_at is not None]
-    if waiting:
-        with cursor.copy(_copy("delivery_job", _JOB_COLUMNS)) as copy:
-            copy.set_types(list(_JOB_COLUMNS.values()))
-            for branch in waiting:
-                copy.write_row(_job_row(branch))
-    return sum(branch.due_at <= now for branch in waiting if branch.due_at is not None)
-
-
-def _event_row(branch: Branch, now: datetime) -> tuple[Any, ...]:
-    connection = branch.connection
-    return (
-        branch.event_id,
-        connection.team_id,
-        branch.request.id,
-        connection.source_id,
-        connection.id,
-        connection.destination_id,
-        branch.status,
-        0,
-        branch.failure_message,
-        branch.ignored_cause,
-        Jsonb(branch.ignored_meta, dumps=orjson.dumps) if branch.ignored_meta else None,
-        branch.due_at if branch.status is Status.SCHEDULED else None,
-        now,
-        now,
-    )
-
-
-def _job_row(branch: Branch) -> tuple[Any, ...]:
-    connection = branch.connection
-    return (
-        branch.event_id,
-        connection.team_id,
-        branch.request.id,
-        connection.source_id,
-        connection.id,
-        connection.destination_id,
-        int(Rank.FIRST),
-        branch.due_at,
-        1,
-        0,
-        Trigger.INITIAL,
-        branch.request.body_size,
-        0,
-    )

@@ -17,8 +17,8 @@ from django.db.models import Count, Q, QuerySet
 
 from connections.models import Connection
 from destinations.models import Destination
-from events.list_filters import AttemptFilter, EventFilter, RequestFilter
-from events.models import Attempt, Event, Request, RequestStatus
+from events.list_filters import AttemptFilter, EventFilter, ExecutionFilter, RequestFilter
+from events.models import Attempt, Event, Request, RequestStatus, TransformationExecution
 from events.status_parts import split_by_status
 from fasthook.lib.errors import InvalidInput, NotFound, invalid
 from fasthook.lib.filters import ListFilter
@@ -114,6 +114,14 @@ def list_attempts(team_id: str, params: Mapping[str, str], *, now: datetime) -> 
     return _listing("attempts", Attempt.objects.all(), AttemptFilter, team_id=team_id, params=params, now=now)
 
 
+def list_executions(
+    team_id: str, transformation_id: str, params: Mapping[str, str], *, now: datetime
+) -> Listing[TransformationExecution]:
+    rows = TransformationExecution.objects.filter(transformation_id=transformation_id).defer("logs", "after")
+    listing = _listing("executions", rows, ExecutionFilter, team_id=team_id, params=params, now=now)
+    return replace(listing, signature=[transformation_id, *listing.signature])
+
+
 def _event_listing(
     resource: str, rows: QuerySet[Event], *, team_id: str, params: Mapping[str, str], now: datetime
 ) -> Listing[Event]:
@@ -132,6 +140,7 @@ _PREFIX_AND_PARENT: dict[type[ListFilter], tuple[str, str]] = {
     RequestFilter: ("req", "id"),
     EventFilter: ("evt", "request_id"),
     AttemptFilter: ("att", "event_id"),
+    ExecutionFilter: ("txe", "request_id"),
 }
 
 
@@ -212,7 +221,12 @@ def get_attempt(team_id: str, identifier: str) -> Attempt:
     return _get(Attempt.objects.all(), "attempt", team_id=team_id, identifier=identifier)
 
 
-_PREFIXES = {"request": "req", "event": "evt", "attempt": "att"}
+def get_execution(team_id: str, transformation_id: str, identifier: str) -> TransformationExecution:
+    rows = TransformationExecution.objects.filter(transformation_id=transformation_id)
+    return _get(rows, "execution", team_id=team_id, identifier=identifier)
+
+
+_PREFIXES = {"request": "req", "event": "evt", "attempt": "att", "execution": "txe"}
 
 
 def _get(rows: QuerySet[M], kind: str, *, team_id: str, identifier: str) -> M:

@@ -55,6 +55,7 @@ def event_answer(event: Event) -> dict[str, Any]:
         "last_attempt_at": iso(event.last_attempt_at),
         "successful_at": iso(event.successful_at),
         "batch_operation_id": event.batch_operation_id,
+        "transformed": event.has_payload,
         "created_at": made_at(event.id),
         "updated_at": iso(event.updated_at),
     }

@@ -9,14 +9,20 @@ from django.urls import path
 
 from connections.api import ConnectionViewSet
 from connections.cascade import delete_destination_with_connections, delete_source_with_connections
+from connections.filters import FilterViewSet
+from connections.transformations.api import TransformationViewSet, TrialViewSet
 from destinations.api import DestinationViewSet
 from events.api import AttemptViewSet, EventViewSet, LatestInputViewSet, RequestViewSet
+from events.dry_run_api import DryRunViewSet
+from events.executions_api import ExecutionViewSet
 from sources.api import SourceViewSet
 from teams.api import LoginViewSet, ProjectSecretsViewSet, SessionViewSet
 
 sources: Callable[..., Any] = SourceViewSet.as_view
 destinations: Callable[..., Any] = DestinationViewSet.as_view
 connections: Callable[..., Any] = ConnectionViewSet.as_view
+transformations: Callable[..., Any] = TransformationViewSet.as_view
+trials: Callable[..., Any] = TrialViewSet.as_view
 
 COLLECTION = {"get": "list", "post": "create", "put": "upsert"}
 COUNT = {"get": "count"}
@@ -37,6 +43,7 @@ urlpatterns = [
     # ---- Sources
     path("sources", sources(COLLECTION)),
     path("sources/count", sources(COUNT)),
+    path("sources/types", sources({"get": "types"})),
     path("sources/<str:id>", sources(ROW, delete_with_connections=delete_source_with_connections)),
     path("sources/<str:id>/enable", sources(action("enable"))),
     path("sources/<str:id>/disable", sources(action("disable"))),
@@ -54,6 +61,20 @@ urlpatterns = [
     path("connections/<str:id>/unpause", connections(action("unpause"))),
     path("connections/<str:id>/enable", connections(action("enable"))),
     path("connections/<str:id>/disable", connections(action("disable"))),
+    # ---- Transformations
+    path("transformations", transformations(COLLECTION)),
+    path("transformations/count", transformations(COUNT)),
+    path("transformations/run", trials(action("run"))),
+    path("transformations/validate", trials(action("validate"))),
+    path("transformations/<str:id>", transformations(ROW)),
+    path("transformations/<str:transformation_id>/executions", ExecutionViewSet.as_view({"get": "list"})),
+    path(
+        "transformations/<str:transformation_id>/executions/<str:execution_id>",
+        ExecutionViewSet.as_view({"get": "retrieve"}),
+    ),
+    # ---- Trying rules
+    path("connections/<str:connection_id>/test", DryRunViewSet.as_view({"post": "test", "put": "test"})),
+    path("filters/test", FilterViewSet.as_view({"post": "test"})),
     # ---- Evidence
     path("requests", RequestViewSet.as_view({"get": "list"})),
     path("requests/count", RequestViewSet.as_view({"get": "count"})),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "fasthook.settings")
 # Django answers each call on a thread of its own here, so they share a pool of connections.
@@ -22,6 +23,7 @@ from events.mock import mock_application
 from fasthook.lib import instruments
 from fasthook.lib.errors import envelope
 from fasthook.lib.heap import settle_heap
+from fasthook.lib.proxies import TrustedProxies
 from metrics.prometheus.start import begin_measuring
 
 Scope = MutableMapping[str, Any]
@@ -34,6 +36,7 @@ class Application:
 
     def __init__(self) -> None:
         self._ingress: Ingress | None = None
+        self._proxies = TrustedProxies(settings.TRUSTED_PROXIES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -42,6 +45,8 @@ class Application:
             return await _refuse_websocket(send)
         if sum(len(name) + len(value) for name, value in scope["headers"]) > settings.MAX_HEADER_BYTES:
             return await _refuse_headers(send)
+        if self._proxies:
+            self._look_behind_proxy(scope)
         address = self._ingress.address_of(scope) if self._ingress is not None else None
         if self._ingress is not None and address is not None:
             return await self._ingress.take(address, scope, receive, send)
@@ -49,6 +54,19 @@ class Application:
             return await mock_application(scope, receive, send)
         await django_application(cast("Any", scope), receive, cast("Any", send))
         return None
+
+    def _look_behind_proxy(self, scope: Scope) -> None:
+        """Puts the caller in the proxy's place. `fasthook.root` is scheme and host as the caller wrote them."""
+        peer_ip, peer_port = scope.get("client") or ("", 0)
+        caller = self._proxies.caller(peer_ip, scope["headers"])
+        if caller is None:
+            return
+        scope["client"] = (caller.ip, peer_port if caller.ip == peer_ip else 0)
+        if caller.scheme is not None:
+            scope["scheme"] = caller.scheme
+            if caller.host is not None:
+                base_path = urlsplit(settings.BASE_URL).path.rstrip("/")
+                scope["fasthook.root"] = f"{caller.scheme}://{caller.host}{base_path}"
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:

@@ -41,6 +41,7 @@ BASE_URL: str = env.str("BASE_URL", default=f"http://127.0.0.1:{PORT}").rstrip("
 INGRESS_URL_TEMPLATE: str = env.str("INGRESS_URL_TEMPLATE", default="{base}/in/{slug}/")
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]", "testserver"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+TRUSTED_PROXIES: list[str] = env.list("TRUSTED_PROXIES", default=[])
 
 # ---- Postgres and Redis
 
@@ -83,12 +84,17 @@ DELIVER_CLAIM: int = env.int("DELIVER_CLAIM", default=250)
 DELIVER_CLAIM_BYTES: int = env.int("DELIVER_CLAIM_BYTES", default=32 * 1024 * 1024)
 DELIVER_LEASE_S: float = env.float("DELIVER_LEASE_S", default=15.0)
 DELIVERY_ALLOWED_NETWORKS: list[str] = env.list("DELIVERY_ALLOWED_NETWORKS", default=[])
+TRANSFORM_CPU_S: float = env.float("TRANSFORM_CPU_S", default=1.0)
+TRANSFORM_WALL_S: float = env.float("TRANSFORM_WALL_S", default=2.0)
+TRANSFORM_MEMORY_BYTES: int = env.int("TRANSFORM_MEMORY_BYTES", default=64 * 1024 * 1024)
+TRANSFORM_TRIALS: int = env.int("TRANSFORM_TRIALS", default=2)
 RETENTION_DAYS: int = env.int("RETENTION_DAYS", default=30)
 # By table of evidence; events/checks.py refuses what makes no sense.
 RETENTION_DAYS_BY_TABLE: dict[str, int] = {
     "requests": env.int("RETENTION_DAYS_REQUESTS", default=RETENTION_DAYS),
     "events": env.int("RETENTION_DAYS_EVENTS", default=RETENTION_DAYS),
     "attempts": env.int("RETENTION_DAYS_ATTEMPTS", default=RETENTION_DAYS),
+    "transformation_executions": env.int("RETENTION_DAYS_TRANSFORMATION_EXECUTIONS", default=RETENTION_DAYS),
 }
 SESSION_TOKEN_DAYS: int = env.int("SESSION_TOKEN_DAYS", default=30)
 SIGNING_SECRET_GRACE_S: int = env.int("SIGNING_SECRET_GRACE_S", default=24 * 3600)

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import cast
 
-from drf_spectacular.utils import OpenApiParameter
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.response import Response
 
 from fasthook.lib.clock import utc_now
 from fasthook.lib.describe import describe_resource
+from fasthook.lib.filters import refuse_unknown
 from sources import services
 from sources.models import Source
 from sources.selectors import SourceFilter
 from sources.serializers import SourceInput, SourceOutput
 from sources.services import SourceFields
+from sources.type_descriptions import describe_types
+from sources.type_outputs import SourceTypesOutput
 from teams.auth import TeamRequest
 from teams.resource_views import ResourceViewSet, read_flag
 
@@ -66,3 +69,13 @@ class SourceViewSet(ResourceViewSet):
 
     def disable(self, request: TeamRequest, id: str) -> Response:
         return self.answer(services.disable_source(request.team, id, now=utc_now()))
+
+    @extend_schema(
+        operation_id="list_source_types",
+        tags=["sources"],
+        responses=SourceTypesOutput,
+        description="The source types, with the fields of their authentication. The same for every team.",
+    )
+    def types(self, request: TeamRequest) -> Response:
+        refuse_unknown(request.query_params, ["team_id"])
+        return Response(describe_types())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from django.db.models import TextField
+from django.db.models import QuerySet, TextField
 from django.db.models.functions import Cast
 
 from fasthook.lib.catalog import Catalog, Row
@@ -16,9 +16,11 @@ from fasthook.lib.errors import FastHookError
 from fasthook.lib.fields import unseal
 from sources.config import DEFAULT_METHODS
 from sources.models import Source
-from sources.verification.response import StaticResponse, compile_custom_response
+from sources.verification.answer import Answer
+from sources.verification.providers import PROVIDERS
+from sources.verification.response import CustomResponse, compile_custom_response
 from sources.verification.verdict import Verifier
-from sources.verification.verify import compile_auth
+from sources.verification.verify import compile_auth, handshake_methods
 
 log = structlog.get_logger(__name__)
 
@@ -31,8 +33,11 @@ class SourceEntry:
     slug: str
     enabled: bool
     methods: frozenset[str]
+    # Passed on to the verifier too, which says whether the call is a handshake.
+    handshake_methods: frozenset[str]
     verifier: Verifier | None
-    response: StaticResponse | None
+    # The answer to what is accepted: a CustomResponse of the operator's, an Answer of the provider's wish, or ours.
+    response: CustomResponse | Answer | None
     # Why the row cannot be served (a secret under a lost key); the source then answers 503, never unverified.
     fault: str | None = None
 
@@ -56,15 +61,26 @@ def _load(version: int) -> Iterator[Row[SourceEntry]]:
     rows = Source.objects.filter(version__gt=version).order_by("version")
     if version < 0:
         rows = rows.filter(deleted_at=None)
-    for row in rows.defer("auth").annotate(sealed_auth=Cast("auth", TextField())).iterator():
+    for row in _sealed(rows).iterator():
         yield Row(row.id, row.version, None if row.deleted_at else _compile(row))
 
 
+def read_source(identifier: str) -> SourceEntry:
+    """One row, compiled as the catalog has it. Raises Source.DoesNotExist."""
+    return _compile(_sealed(Source.objects.filter(deleted_at=None)).get(pk=identifier))
+
+
+def _sealed(rows: QuerySet[Source]) -> QuerySet[Any]:
+    return rows.defer("auth").annotate(sealed_auth=Cast("auth", TextField()))
+
+
 def _compile(row: Any) -> SourceEntry:
-    verifier = response = fault = None
+    verifier = fault = None
+    response: CustomResponse | Answer | None = None
     try:
-        verifier = compile_auth(row.type, row.auth_type, unseal(row.sealed_auth))
-        response = compile_custom_response(row.custom_response) if row.custom_response else None
+        auth = unseal(row.sealed_auth)
+        verifier = compile_auth(row.type, row.auth_type, auth)
+        response = compile_custom_response(row.custom_response) if row.custom_response else _accepted_answer(row, auth)
     except (UndecryptableSecret, FastHookError) as error:
         fault = str(error)
         log.error("source.unusable", source_id=row.id, error=fault)
@@ -78,7 +94,13 @@ def _compile(row: Any) -> SourceEntry:
         slug=row.slug,
         enabled=row.disabled_at is None,
         methods=frozenset(row.allowed_http_methods or DEFAULT_METHODS),
+        handshake_methods=handshake_methods(verifier),
         verifier=verifier,
         response=response,
         fault=fault,
     )
+
+
+def _accepted_answer(row: Any, auth: Any) -> Answer | None:
+    provider = PROVIDERS.get((auth or {}).get("provider", row.type))
+    return provider.accepted if provider is not None else None

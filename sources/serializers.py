@@ -19,8 +19,8 @@ from fasthook.lib.inputs import (
 from fasthook.lib.masking import mask_auth
 from sources.models import Source
 from sources.services import DISABLED, ENABLED
-from sources.types import GENERIC_TYPE
 from sources.verification.config import SECRET_FIELDS
+from sources.warnings import source_warnings
 
 
 class SourceConfigInput(InputSerializer):
@@ -88,16 +88,3 @@ class SourceOutput(serializers.Serializer[Any]):
 
     def get_warnings(self, source: Source) -> list[dict[str, str]]:
         return source_warnings(source)
-
-
-def source_warnings(source: Source) -> list[dict[str, str]]:
-    """What an operator should know about this source: a provider that could be verified and is not."""
-    if source.type == GENERIC_TYPE or source.auth_type is not None:
-        return []
-    return [
-        {
-            "code": "SOURCE_NOT_VERIFIED",
-            "field": "config.auth",
-            "message": f"no {source.type} secret is set: this source accepts unsigned requests from anybody",
-        }
-    ]

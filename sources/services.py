@@ -15,6 +15,7 @@ from fasthook.lib.errors import Conflict, invalid
 from fasthook.lib.ids import ALPHABET
 from sources.config import read_source_columns
 from sources.models import Source
+from sources.verification.providers import PROVIDER_SIGNATURE, PROVIDERS
 from teams.configuration import PendingWrite, find_locked, lock_for_team, raise_name_taken, stamp, upsert
 from teams.models import Team
 
@@ -94,6 +95,22 @@ def delete_source(team: Team, source_id: str, *, now: datetime) -> None:
             data={"connections": connections},
         )
     PendingWrite(row, {"deleted_at": stamp(now)}, created=False).write()
+
+
+@transaction.atomic
+def learn_secret(source_id: str, secret: str) -> bool:
+    """Stores the secret that a provider's handshake brought, once: False when the source is gone, has a secret
+    already, or is not of a provider that sends its own."""
+    row = Source.objects.select_for_update(no_key=True).filter(id=source_id, deleted_at=None).first()
+    if row is None or row.auth_type not in (None, PROVIDER_SIGNATURE):
+        return False
+    auth: Any = row.auth or {"provider": row.type}
+    provider = PROVIDERS.get(auth["provider"])
+    if provider is None or not provider.learns_secret or "secret" in auth:
+        return False
+    changes = {"auth_type": PROVIDER_SIGNATURE, "auth": {**auth, "secret": secret}}
+    PendingWrite(row, changes, created=False).write()
+    return True
 
 
 def plan_source_upsert(team: Team, given: SourceFields, *, now: datetime, at: str = "") -> PendingWrite[Source]:

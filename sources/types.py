@@ -1,4 +1,7 @@
-"""The source types on offer: WEBHOOK for anything, and the providers that can be named."""
+"""The source types on offer: WEBHOOK for anything, and the providers that can be named.
+
+Every provider type is a row of `sources.verification.providers`, which has further providers for PROVIDER_SIGNATURE.
+"""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from django.db.models import F, TextField
+from django.db.models import F, QuerySet, TextField
 from django.db.models.functions import Cast
 
 from fasthook.lib.catalog import Catalog, Row
@@ -40,10 +40,18 @@ def signing_secrets_catalog() -> Catalog[SigningSecrets]:
 
 
 def _load(version: int) -> Iterator[Row[SigningSecrets]]:
-    rows = ProjectSecrets.objects.filter(version__gt=version).order_by("version").only("team_id", "version")
-    sealed = {f"sealed_{name}": Cast(name, TextField()) for name in _SEALED}
-    for row in rows.annotate(valid_until=F("previous_valid_until"), **sealed).iterator():
+    for row in _sealed(ProjectSecrets.objects.filter(version__gt=version).order_by("version")).iterator():
         yield Row(row.team_id, row.version, _unseal(row))
+
+
+def read_signing_secrets(team_id: str) -> SigningSecrets | None:
+    """One team's, as the catalog has them. None when the key is lost."""
+    return _unseal(_sealed(ProjectSecrets.objects.all()).get(team_id=team_id))
+
+
+def _sealed(rows: QuerySet[ProjectSecrets]) -> QuerySet[Any]:
+    sealed = {f"sealed_{name}": Cast(name, TextField()) for name in _SEALED}
+    return rows.only("team_id", "version").annotate(valid_until=F("previous_valid_until"), **sealed)
 
 
 def _unseal(row: Any) -> SigningSecrets | None:

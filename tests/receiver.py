@@ -35,6 +35,7 @@ class Answer:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     delay_s: float = 0.0
+    text: str = "received"
 
 
 class Receiver:
@@ -126,7 +127,7 @@ class Receiver:
             if raw_path in self._held:
                 await self._gates[raw_path].wait()
             self.answered[raw_path] += 1
-            return web.Response(status=answer.status, headers=answer.headers, text="received")
+            return web.Response(status=answer.status, headers=answer.headers, text=answer.text)
         finally:
             self.in_flight[raw_path] -= 1
 

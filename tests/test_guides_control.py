@@ -12,6 +12,16 @@ from teams.models import Team
 from teams.sessions import create_session
 from teams.tests.factories import MembershipFactory
 
+# The fan-in guide's transformation, as it stands there.
+FAN_IN_CODE = """request.body = {
+provider: "stripe",
+event_id: request.body.id,
+event_type: request.body.type,
+object_id: request.body.data?.object?.id,
+received_at: request.created_at,
+data: request.body.data?.object ?? request.body
+};
+return request;"""
 RETRY = {
     "type": "retry",
     "strategy": "exponential",
@@ -125,9 +135,11 @@ def test_connections(client: ApiCaller) -> None:
     assert set(route) >= {"id", "team_id", "name", "source_id", "destination_id", "paused_at", "disabled_at", "rules"}
     assert set(route["source"]) >= {"id", "name", "url"}
     assert set(route["destination"]) >= {"id", "name", "type"}
-    # The block of supported rules, without the transformation that a later issue brings.
+    transformation = ok(client.post("transformations", {"name": "envelope", "code": FAN_IN_CODE}), 201)
+    # The block of supported rules.
     supported = [
         {"type": "deduplicate", "window": 300000, "include_fields": ["body.id"]},
+        {"type": "transform", "transformation_id": transformation["id"]},
         {
             "type": "filter",
             "headers": {"stripe-signature": {"$exists": True}},
@@ -145,8 +157,10 @@ def test_connections(client: ApiCaller) -> None:
 
 
 def test_the_shape_that_the_connections_guide_shows_can_be_sent(client: ApiCaller) -> None:
+    header = ok(client.post("transformations", {"name": "header", "code": FAN_IN_CODE}), 201)
     rules = [
         {"type": "deduplicate", "window": 5000, "include_fields": ["body.id"]},
+        {"type": "transform", "transformation_id": header["id"]},
         {"type": "delay", "delay": 1000},
         {
             "type": "retry",
@@ -172,6 +186,11 @@ def test_fan_in(client: ApiCaller) -> None:
     ingest = ok(
         client.post("destinations", http_destination("event-ingest-api", "https://api.example.com/events", 120)), 201
     )
+    to_envelope = [
+        ok(client.post("transformations", {"name": f"{name}_to_envelope", "code": FAN_IN_CODE}), 201)["id"]
+        for name in ("stripe", "shopify")
+    ]
+    transforms = [{"type": "transform", "transformation_id": identifier} for identifier in to_envelope]
     routes = [
         ok(
             client.post(
@@ -186,9 +205,17 @@ def test_fan_in(client: ApiCaller) -> None:
             201,
         )
         for name, source, rules in (
-            ("stripe", sources[0], [{"type": "filter", "body": {"type": "invoice.paid"}}]),
-            ("shopify", sources[1], [{"type": "deduplicate", "window": 60000, "include_fields": ["body.id"]}]),
+            ("stripe", sources[0], [{"type": "filter", "body": {"type": "invoice.paid"}}, transforms[0]]),
+            (
+                "shopify",
+                sources[1],
+                [{"type": "deduplicate", "window": 60000, "include_fields": ["body.id"]}, transforms[1]],
+            ),
         )
+    ]
+    assert [[rule["type"] for rule in route["rules"]] for route in routes] == [
+        ["transform", "filter"],
+        ["deduplicate", "transform"],
     ]
     assert {route["destination_id"] for route in routes} == {ingest["id"]}
     assert ok(client.get(f"connections?destination_id={ingest['id']}"))["total"] == 2

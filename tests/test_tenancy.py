@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.urls import URLPattern
 
-from connections.models import Connection
+from connections.models import Connection, Transformation
 from connections.tests.factories import ConnectionFactory
 from destinations.models import Destination
 from fasthook import api_urls
@@ -16,8 +17,9 @@ from fasthook.testing import ApiCaller
 from sources.models import Source
 from teams.models import ProjectSecrets, Team
 
+MODELS = (Source, Destination, Connection, Transformation, ProjectSecrets)
 # What each resource's `{id}` is filled with; a route that is missing here fails the walk.
-RESOURCES = ("sources", "destinations", "connections")
+RESOURCES = ("sources", "destinations", "connections", "transformations")
 
 
 def routes() -> Iterator[tuple[str, str]]:
@@ -37,20 +39,26 @@ CLOSED = [(method, path) for method, path in ROUTES if path != "auth/login"]
 @pytest.fixture
 def connection(team: Team) -> Connection:
     made: Connection = ConnectionFactory(team=team)
+    Transformation.objects.create(team=team, name="ours", code="return request;", env={"KEY": "secret"})
     return made
 
 
 def filled(path: str, connection: Connection) -> str:
-    ids = {"sources": connection.source_id, "destinations": connection.destination_id, "connections": connection.id}
-    return path.replace("<str:id>", ids[path.split("/")[0]])
+    ids = {
+        "sources": connection.source_id,
+        "destinations": connection.destination_id,
+        "connections": connection.id,
+        "transformations": Transformation.objects.get(team=connection.team, name="ours").id,
+    }
+    return re.sub("<str:(id|transformation_id|connection_id)>", ids[path.split("/")[0]], path)
 
 
 def state() -> list[Any]:
-    return [list(model.objects.order_by("pk").values()) for model in (Source, Destination, Connection, ProjectSecrets)]
+    return [list(model.objects.order_by("pk").values()) for model in MODELS]
 
 
 def test_the_walk_sees_every_kind_of_route() -> None:
-    assert len(WITH_ID) >= 28
+    assert len(WITH_ID) >= 34
     assert {path.split("/")[0] for _, path in WITH_ID} == set(RESOURCES) == set(LISTS)
 
 
@@ -78,6 +86,8 @@ def test_a_stranger_cannot_wire_or_take_over_what_is_not_theirs(stranger: ApiCal
         ("sources", {"id": connection.source_id, "name": "mine"}),
         ("destinations", {"id": connection.destination_id, "name": "mine"}),
         ("connections", {"id": connection.id, "name": "mine"}),
+        ("transformations", {"id": filled("transformations/<str:id>", connection).split("/")[1], "name": "mine"}),
+        ("transformations/run", {"transformation_id": filled("transformations/<str:id>", connection).split("/")[1]}),
         ("connections", {"name": "a", "source_id": connection.source_id, "destination": {"name": "b"}}),
         ("connections", {"name": "a", "source": {"name": "b"}, "destination_id": connection.destination_id}),
         ("connections", {"name": "a", "source": {"id": connection.source_id}, "destination": {"name": "b"}}),

@@ -27,17 +27,23 @@ def normalise_inline_transformation(inline: Any, *, at: str) -> dict[str, Any]:
     name, code = inline.get("name"), inline.get("code")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise invalid(f"{at}.name", "must be 1 to 155 letters, digits, '-', '_' or '.'")
-    if not isinstance(code, str) or not code.strip():
-        raise invalid(f"{at}.code", "must be JavaScript source")
-    if len(check_text(code, at=f"{at}.code").encode()) > MAX_CODE_BYTES:
-        raise invalid(f"{at}.code", f"must be at most {MAX_CODE_BYTES} bytes")
-    normalised: dict[str, Any] = {"name": name, "code": code}
+    normalised: dict[str, Any] = {"name": name, "code": check_code(code, at=f"{at}.code")}
     if given(inline, "env"):
-        normalised["env"] = _env(inline["env"], at=f"{at}.env")
+        normalised["env"] = normalise_env(inline["env"], at=f"{at}.env")
     return normalised
 
 
-def _env(env: Any, *, at: str) -> dict[str, str]:
+def check_code(code: Any, *, at: str) -> str:
+    """Text that may be JavaScript. Raises InvalidInput naming `at`."""
+    if not isinstance(code, str) or not code.strip():
+        raise invalid(at, "must be JavaScript source")
+    if len(check_text(code, at=at).encode()) > MAX_CODE_BYTES:
+        raise invalid(at, f"must be at most {MAX_CODE_BYTES} bytes")
+    return code
+
+
+def normalise_env(env: Any, *, at: str) -> dict[str, str]:
+    """Names and text values. Raises InvalidInput naming the name at fault."""
     if not isinstance(env, Mapping) or len(env) > MAX_ENV_ENTRIES:
         raise invalid(at, f"must be an object of at most {MAX_ENV_ENTRIES} names with text values")
     for name, value in env.items():

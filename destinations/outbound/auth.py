@@ -1,6 +1,6 @@
-"""How a delivery authenticates to its destination: validation when saved, headers or query when sent.
+"""How a delivery authenticates to its destination: the types there are, what is saved of each, what is sent for it.
 
-FASTHOOK_SIGNATURE needs the body and the clock and is therefore written by `build`; the others are constant per target.
+Types that are more than a constant header or query key have files of their own.
 """
 
 from __future__ import annotations
@@ -11,19 +11,14 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from urllib.parse import quote_plus
 
-from destinations.outbound.headers import is_owned
-from fasthook.lib.config_fields import ObjectReader, read_choice, read_header_name, read_text, read_visible_ascii
+from destinations.outbound.aws_signature import aws_signer, normalise_aws_signature
+from destinations.outbound.credentials import Credentials
+from destinations.outbound.custom_signature import custom_signer, normalise_custom_signature
+from destinations.outbound.headers import read_free_header
+from destinations.outbound.oauth2 import client_credentials, normalise_client_credentials
+from destinations.outbound.signing import PROJECT_SIGNER
+from fasthook.lib.config_fields import ObjectReader, read_choice, read_text, read_visible_ascii
 from fasthook.lib.errors import invalid
-
-SIGNATURE_TYPE: Final = "FASTHOOK_SIGNATURE"
-
-
-@dataclass(frozen=True, slots=True)
-class StaticCredentials:
-    """What every request to one destination carries: lower-case headers, and raw query pairs as (key, "key=value")."""
-
-    headers: tuple[tuple[str, str], ...] = ()
-    query: tuple[tuple[str, str], ...] = ()
 
 
 class _Normalise(Protocol):
@@ -33,7 +28,7 @@ class _Normalise(Protocol):
 @dataclass(frozen=True, slots=True)
 class _AuthType:
     normalise: _Normalise
-    credentials: Callable[[Mapping[str, Any]], StaticCredentials]
+    credentials: Callable[[Mapping[str, Any]], Credentials]
     secret_fields: frozenset[str]
 
 
@@ -52,9 +47,9 @@ def _normalise_basic(auth: object, *, at: str) -> dict[str, Any]:
     return {"username": username, "password": password}
 
 
-def _basic_credentials(auth: Mapping[str, Any]) -> StaticCredentials:
+def _basic_credentials(auth: Mapping[str, Any]) -> Credentials:
     pair = f"{auth['username']}:{auth['password']}".encode()
-    return StaticCredentials(headers=(("authorization", "Basic " + base64.b64encode(pair).decode()),))
+    return Credentials(headers=(("authorization", "Basic " + base64.b64encode(pair).decode()),))
 
 
 def _normalise_bearer(auth: object, *, at: str) -> dict[str, Any]:
@@ -62,58 +57,60 @@ def _normalise_bearer(auth: object, *, at: str) -> dict[str, Any]:
     return {"token": read_visible_ascii(fields.require("token"), at=fields.at("token"))}
 
 
-def _bearer_credentials(auth: Mapping[str, Any]) -> StaticCredentials:
-    return StaticCredentials(headers=(("authorization", f"Bearer {auth['token']}"),))
+def _bearer_credentials(auth: Mapping[str, Any]) -> Credentials:
+    return Credentials(headers=(("authorization", f"Bearer {auth['token']}"),))
 
 
 def _normalise_api_key(auth: object, *, at: str) -> dict[str, Any]:
     fields = ObjectReader(auth, at=at, known=("key", "api_key", "to"))
     place = read_choice(fields.get("to", "header"), ("header", "query"), at=fields.at("to"))
     if place == "header":
-        key = _read_free_header(fields.require("key"), at=fields.at("key"))
+        key = read_free_header(fields.require("key"), at=fields.at("key"))
         return {"key": key, "api_key": _read_value(fields, "api_key"), "to": place}
     key = read_text(fields.require("key"), at=fields.at("key"), max_length=256)
     return {"key": key, "api_key": read_text(fields.require("api_key"), at=fields.at("api_key")), "to": place}
 
 
-def _api_key_credentials(auth: Mapping[str, Any]) -> StaticCredentials:
+def _api_key_credentials(auth: Mapping[str, Any]) -> Credentials:
     if auth["to"] == "header":
-        return StaticCredentials(headers=((auth["key"], auth["api_key"]),))
+        return Credentials(headers=((auth["key"], auth["api_key"]),))
     pair = f"{quote_plus(auth['key'])}={quote_plus(auth['api_key'])}"
-    return StaticCredentials(query=((auth["key"], pair),))
+    return Credentials(query=((auth["key"], pair),))
 
 
 def _normalise_custom_header(auth: object, *, at: str) -> dict[str, Any]:
     fields = ObjectReader(auth, at=at, known=("header_name", "header_value"))
-    name = _read_free_header(fields.require("header_name"), at=fields.at("header_name"))
+    name = read_free_header(fields.require("header_name"), at=fields.at("header_name"))
     return {"header_name": name, "header_value": _read_value(fields, "header_value")}
 
 
-def _custom_header_credentials(auth: Mapping[str, Any]) -> StaticCredentials:
-    return StaticCredentials(headers=((auth["header_name"], auth["header_value"]),))
-
-
-def _read_free_header(value: object, *, at: str) -> str:
-    name = read_header_name(value, at=at)
-    if is_owned(name):
-        raise invalid(at, f"{name} is written by FastHook itself; choose another header")
-    return name
+def _custom_header_credentials(auth: Mapping[str, Any]) -> Credentials:
+    return Credentials(headers=((auth["header_name"], auth["header_value"]),))
 
 
 def _read_value(fields: ObjectReader, name: str) -> str:
     return read_visible_ascii(fields.require(name), at=fields.at(name))
 
 
-def _no_credentials(auth: Mapping[str, Any]) -> StaticCredentials:
-    return StaticCredentials()
-
-
 _AUTH_TYPES: Final[Mapping[str, _AuthType]] = {
-    SIGNATURE_TYPE: _AuthType(_normalise_signature, _no_credentials, frozenset()),
+    "FASTHOOK_SIGNATURE": _AuthType(_normalise_signature, lambda _: Credentials(signer=PROJECT_SIGNER), frozenset()),
     "BASIC_AUTH": _AuthType(_normalise_basic, _basic_credentials, frozenset({"password"})),
     "BEARER_TOKEN": _AuthType(_normalise_bearer, _bearer_credentials, frozenset({"token"})),
     "API_KEY": _AuthType(_normalise_api_key, _api_key_credentials, frozenset({"api_key"})),
     "CUSTOM_HEADER": _AuthType(_normalise_custom_header, _custom_header_credentials, frozenset({"header_value"})),
+    "CUSTOM_SIGNATURE": _AuthType(
+        normalise_custom_signature, lambda auth: Credentials(signer=custom_signer(auth)), frozenset({"signing_secret"})
+    ),
+    "OAUTH2_CLIENT_CREDENTIALS": _AuthType(
+        normalise_client_credentials,
+        lambda auth: Credentials(grant=client_credentials(auth)),
+        frozenset({"client_secret"}),
+    ),
+    "AWS_SIGNATURE": _AuthType(
+        normalise_aws_signature,
+        lambda auth: Credentials(signer=aws_signer(auth)),
+        frozenset({"secret_access_key", "session_token"}),
+    ),
 }
 
 DESTINATION_SECRET_FIELDS: Final[Mapping[str, frozenset[str]]] = {
@@ -134,8 +131,6 @@ def normalise_destination_auth(auth_type: str | None, auth: object, *, at: str =
     return _AUTH_TYPES[name].normalise(auth, at=f"{at}.auth")
 
 
-def static_credentials(auth_type: str | None, auth: Mapping[str, Any]) -> StaticCredentials:
-    """The constant part of what `normalise_destination_auth` returned. Raises KeyError for an unknown type."""
-    if auth_type is None:
-        return StaticCredentials()
-    return _AUTH_TYPES[auth_type].credentials(auth)
+def credentials_of(auth_type: str | None, auth: Mapping[str, Any]) -> Credentials:
+    """From what `normalise_destination_auth` returned. Raises KeyError for an unknown type."""
+    return Credentials() if auth_type is None else _AUTH_TYPES[auth_type].credentials(auth)

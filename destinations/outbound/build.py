@@ -1,21 +1,21 @@
 """Builds the HTTP request of one attempt from target, payload and context: URL, headers, signature, body.
 
 Pure and cheap: what depends on the target alone is worked out once by `compile_target`. Which address is dialled is
-decided by `address`, sending is `client`'s.
+decided by `address`, sending is `client`'s, and an access token comes from `access_tokens` before anything is built.
 """
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import quote, quote_plus, unquote_plus
 
-from destinations.outbound.auth import SIGNATURE_TYPE, static_credentials
+from destinations.outbound.auth import credentials_of
 from destinations.outbound.headers import forwarded_headers, sanitise
-from destinations.outbound.signing import SIGNATURE_HEADERS, derive_keys, signature_headers
+from destinations.outbound.oauth2 import ClientCredentials
+from destinations.outbound.signer import Signer, Unsigned
 
 USER_AGENT: Final = "FastHook"
 MASK: Final = "***"
@@ -59,7 +59,8 @@ class Payload:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryContext:
-    """Which attempt this is. `signing_secrets`: the current one first, the previous one during its grace period."""
+    """Which attempt this is. `signing_secrets`: the current one first, the previous one during its grace period.
+    `access_token`: for a target with a grant."""
 
     event_id: str
     request_id: str
@@ -68,6 +69,7 @@ class DeliveryContext:
     source_name: str
     connection_name: str
     signing_secrets: tuple[str, ...]
+    access_token: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,6 @@ class PreparedRequest:
     body: bytes
 
 
-_keys_of = functools.lru_cache(maxsize=1024)(derive_keys)
-
-
 @dataclass(frozen=True, slots=True)
 class CompiledTarget:
     """A target with everything worked out that does not depend on the payload."""
@@ -93,33 +92,38 @@ class CompiledTarget:
     masked_query: str
     query_keys: frozenset[str]
     credentials: tuple[tuple[str, str], ...]
+    signer: Signer | None
+    grant: ClientCredentials | None
     replaced: frozenset[str]
-    signs: bool
+    hidden: frozenset[str]
 
     def build(self, payload: Payload, context: DeliveryContext, *, now: float) -> PreparedRequest:
-        """`now` in Unix seconds. Raises ValueError when the target signs and `context` has no signing secret."""
+        """`now` in Unix seconds. Raises ValueError when `context` lacks the signing secret or access token needed."""
         method = (self.target.http_method or payload.method).upper()
         # HEAD never carries a body; GET only if it came with one. What is not sent is not signed either.
         drops_body = method == "HEAD" or (method == "GET" and payload.method.upper() != "GET")
         body = b"" if drops_body else payload.body
-        return PreparedRequest(
-            method=method,
-            url=self._url(payload),
-            headers=tuple(self._headers(payload, context, body, now=now)),
-            body=body,
-        )
+        url = self._url(payload)
+        headers = self._headers(payload, context, body)
+        if self.signer is not None:
+            signature = self.signer.sign(
+                Unsigned(method, url, headers, body, context.event_id, context.signing_secrets, now)
+            )
+            url = signature.url
+            headers += signature.headers
+        return PreparedRequest(method=method, url=url, headers=tuple(headers), body=body)
 
     def masked(self, prepared: PreparedRequest) -> PreparedRequest:
         """What `build` returned, fit to be stored and shown: the destination's credentials are `***`."""
-        if not self.credentials and self.masked_query == self.query:
+        if not self.hidden and self.masked_query == self.query:
             return prepared
         path, _, query = prepared.url.partition("?")
-        query = self.masked_query + query.removeprefix(self.query)
-        names = {name for name, _ in self.credentials}
+        if self.masked_query != self.query:
+            query = self.masked_query + query.removeprefix(self.query)
         return replace(
             prepared,
             url=f"{path}?{query}" if query else path,
-            headers=tuple((name, MASK if name in names else value) for name, value in prepared.headers),
+            headers=tuple((name, MASK if name in self.hidden else value) for name, value in prepared.headers),
         )
 
     def _url(self, payload: Payload) -> str:
@@ -138,7 +142,7 @@ class CompiledTarget:
         others = [pair for pair in query.split("&") if pair and _query_key(pair) not in self.query_keys]
         return "&".join((self.query, *others))
 
-    def _headers(self, payload: Payload, context: DeliveryContext, body: bytes, *, now: float) -> list[tuple[str, str]]:
+    def _headers(self, payload: Payload, context: DeliveryContext, body: bytes) -> list[tuple[str, str]]:
         dropped = self.replaced | payload.strip_headers if payload.strip_headers else self.replaced
         if not body and payload.body:
             dropped = dropped | _BODY_HEADERS
@@ -158,22 +162,25 @@ class CompiledTarget:
             ("x-fasthook-connection", sanitise(context.connection_name)),
             *self.credentials,
         )
-        if self.signs:
-            keys = _keys_of(context.signing_secrets)
-            headers += signature_headers(keys, body, message_id=context.event_id, timestamp_s=int(now))
+        if self.grant is not None:
+            if context.access_token is None:
+                raise ValueError("OAUTH2_CLIENT_CREDENTIALS needs an access token")
+            headers.append(("authorization", f"Bearer {context.access_token}"))
         return headers
 
 
 def compile_target(target: DestinationTarget) -> CompiledTarget:
     """Raises KeyError for an unknown `auth_type`."""
     base, _, query = target.url.partition("#")[0].partition("?")
-    credentials = static_credentials(target.auth_type, target.auth)
+    credentials = credentials_of(target.auth_type, target.auth)
     # A key that authenticates replaces the same key in the URL as well.
     own_keys = {key for key, _ in credentials.query}
     pairs = [pair for pair in query.split("&") if pair and _query_key(pair) not in own_keys]
     keys = own_keys | {_query_key(pair) for pair in pairs}
-    signs = target.auth_type == SIGNATURE_TYPE
-    replaced = frozenset(name for name, _ in credentials.headers)
+    constant = frozenset(name for name, _ in credentials.headers)
+    if credentials.grant is not None:
+        constant |= {"authorization"}
+    signer = credentials.signer
     return CompiledTarget(
         target=target,
         base=base,
@@ -181,8 +188,10 @@ def compile_target(target: DestinationTarget) -> CompiledTarget:
         masked_query="&".join((*pairs, *(f"{quote_plus(key)}={MASK}" for key, _ in credentials.query))),
         query_keys=frozenset(keys),
         credentials=credentials.headers,
-        replaced=replaced | SIGNATURE_HEADERS if signs else replaced,
-        signs=signs,
+        signer=signer,
+        grant=credentials.grant,
+        replaced=constant | signer.writes if signer else constant,
+        hidden=constant | signer.hides if signer else constant,
     )
 
 

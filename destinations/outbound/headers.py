@@ -7,7 +7,8 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from fasthook.lib.config_fields import is_token
+from fasthook.lib.config_fields import is_token, read_header_name
+from fasthook.lib.errors import invalid
 
 FASTHOOK_PREFIX: Final = "x-fasthook-"
 
@@ -41,6 +42,14 @@ _LINE_NOISE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]+")
 def is_owned(name: str) -> bool:
     """Lower-case names that no configuration may set: FastHook or the HTTP connection writes them."""
     return name in OWN_HEADERS or name in HOP_BY_HOP or name.startswith((FASTHOOK_PREFIX, "webhook-"))
+
+
+def read_free_header(value: object, *, at: str) -> str:
+    """A header name in lower case that configuration may set. InvalidInput naming `at`."""
+    name = read_header_name(value, at=at)
+    if is_owned(name):
+        raise invalid(at, f"{name} is written by FastHook itself; choose another header")
+    return name
 
 
 @functools.lru_cache(maxsize=4096)

@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from destinations.outbound.signer import Signature, Signer, Unsigned
 from fasthook.lib.signing_secret import SECRET_PREFIX
 
 SIGNATURE_HEADERS: Final = frozenset(
@@ -72,3 +74,15 @@ def signature_headers(
         ("webhook-timestamp", timestamp),
         ("webhook-signature", " ".join(standard)),
     ]
+
+
+_keys_of = functools.lru_cache(maxsize=1024)(derive_keys)
+
+
+def _sign(request: Unsigned) -> Signature:
+    keys = _keys_of(request.signing_secrets)
+    headers = signature_headers(keys, request.body, message_id=request.event_id, timestamp_s=int(request.now))
+    return Signature(request.url, headers)
+
+
+PROJECT_SIGNER: Final = Signer(_sign, writes=SIGNATURE_HEADERS)

@@ -77,6 +77,80 @@ def test_a_masked_secret_sent_back_is_kept(client: ApiCaller) -> None:
     assert (row.auth, row.description) == ({"token": "tok_0123456789abcdef"}, "now described")
 
 
+SECRETS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "CUSTOM_SIGNATURE": (
+        {"header": "x-sig", "signing_secret": "sign_0123456789ab", "algorithm": "sha512", "encoding": "base64"},
+        {"signing_secret": "sign_****89ab"},
+    ),
+    "OAUTH2_CLIENT_CREDENTIALS": (
+        {
+            "token_url": "https://login.example.com/token",
+            "client_id": "id",
+            "client_secret": "0123456789abcdef",
+            "auth_method": "basic",
+            "scope": "a b",
+        },
+        {"client_secret": "****cdef"},
+    ),
+    "AWS_SIGNATURE": (
+        {
+            "access_key_id": "AKIDEXAMPLE",
+            "secret_access_key": "wJalrXUtnFEMI/K7MDENG",
+            "region": "us-east-1",
+            "service": "execute-api",
+            "session_token": "short",
+        },
+        {"secret_access_key": "****DENG", "session_token": "****"},
+    ),
+}
+
+
+@pytest.mark.parametrize("auth_type", SECRETS)
+def test_secrets_survive_every_way_of_sending_back_what_was_shown(client: ApiCaller, auth_type: str) -> None:
+    auth, masked = SECRETS[auth_type]
+    config = {"url": "https://a.example.com", "auth_type": auth_type, "auth": auth}
+    shown = client.post("destinations", {"name": "a", "config": config}).json()
+    assert shown["config"]["auth"] == {**auth, **masked}
+    path = f"destinations/{shown['id']}"
+    for method, to, body in (
+        ("PUT", path, shown),
+        ("PUT", "destinations", shown),
+        ("PATCH", path, {"config": {"auth": shown["config"]["auth"]}}),
+        ("PATCH", path, {"config": {"rate_limit": 5}}),
+    ):
+        assert client.call(method, to, body).status_code == 200
+        assert Destination.objects.get().auth == auth, (method, to)
+    assert client.get(path).json()["config"]["auth"] == shown["config"]["auth"]
+
+
+@pytest.mark.parametrize("auth_type", SECRETS)
+def test_a_secret_is_neither_carried_to_another_type_nor_taken_for_another(client: ApiCaller, auth_type: str) -> None:
+    auth, masked = SECRETS[auth_type]
+    config = {"url": "https://a.example.com", "auth_type": auth_type, "auth": auth}
+    shown = client.post("destinations", {"name": "a", "config": config}).json()
+    path = f"destinations/{shown['id']}"
+    field = next(iter(masked))
+    for other in ({"auth_type": "CUSTOM_HEADER", "auth": {"header_name": "x-a"}}, {"auth_type": "BEARER_TOKEN"}):
+        assert client.patch(path, {"config": other}).status_code == 422
+    answer = client.patch(path, {"config": {"auth": {field: "****zzzz"}}})
+    assert list(answer.json()["fields"]) == [f"config.auth.{field}"]
+    assert Destination.objects.get().auth == auth
+    assert client.patch(path, {"config": {"auth_type": None}}).json()["config"]["auth"] is None
+    back = client.patch(path, {"config": {"auth_type": auth_type, "auth": {**auth, **masked}}})
+    assert back.status_code == 422
+    assert set(back.json()["fields"]) <= {f"config.auth.{name}" for name in masked}
+    assert Destination.objects.get().auth is None
+
+
+def test_an_optional_secret_is_taken_away_with_null(client: ApiCaller) -> None:
+    auth, _ = SECRETS["AWS_SIGNATURE"]
+    config = {"url": "https://a.example.com", "auth_type": "AWS_SIGNATURE", "auth": auth}
+    shown = client.post("destinations", {"name": "a", "config": config}).json()
+    answer = client.patch(f"destinations/{shown['id']}", {"config": {"auth": {"session_token": None}}})
+    assert "session_token" not in answer.json()["config"]["auth"]
+    assert Destination.objects.get().auth == {name: auth[name] for name in auth if name != "session_token"}
+
+
 def test_secrets_are_encrypted_at_rest(client: ApiCaller) -> None:
     from django.db import connection
 

@@ -51,7 +51,7 @@ def load_stretch(
     day = f"{stretch.day:%Y%m%d}"
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute(_TUNING)
-        aside = {table: _prepare(cursor, table, stretch) for table in PREFIXES}
+        aside = {table: _prepare(cursor, table, stretch) for table in COLUMNS}
         events = 0
         for chunk in DayRows(routes, stretch, seed=seed).chunks():
             _copy(cursor, chunk, day=day, aside=aside)

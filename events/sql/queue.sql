@@ -107,16 +107,22 @@ WITH RECURSIVE scan (destination_id, number) AS (
     WHERE job.event_id = locked.event_id
     RETURNING
         job.event_id, job.team_id, job.request_id, job.source_id, job.connection_id, job.destination_id,
-        job.attempt_number, job.retry_number, job.trigger, job.tries, job.body_size,
+        job.attempt_number, job.retry_number, job.trigger, job.tries, job.body_size, job.has_payload,
         greatest(0, extract(epoch FROM locked.slot_at - now())) AS wait_s, locked.slot_s AS pace_s
 )
 SELECT
     (SELECT version FROM teams_configversion WHERE id = 1),
     (SELECT destination_id FROM scan WHERE number = %(lanes)s),
-    claimed.*, request.method, request.path, request.query, request.headers, request.body
+    claimed.*,
+    CASE WHEN claimed.has_payload THEN payload.method ELSE request.method END,
+    CASE WHEN claimed.has_payload THEN payload.path ELSE request.path END,
+    CASE WHEN claimed.has_payload THEN payload.query ELSE request.query END,
+    CASE WHEN claimed.has_payload THEN payload.headers ELSE request.headers END,
+    CASE WHEN claimed.has_payload THEN payload.body ELSE request.body END
 FROM (VALUES (1)) AS always (row)
 LEFT JOIN claimed ON true
-LEFT JOIN requests AS request ON request.id = claimed.request_id
+LEFT JOIN requests AS request ON request.id = claimed.request_id AND NOT claimed.has_payload
+LEFT JOIN event_payloads AS payload ON payload.id = claimed.event_id AND claimed.has_payload
 ORDER BY claimed.wait_s, claimed.event_id
 
 -- :name finish_attempts

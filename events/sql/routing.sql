@@ -5,7 +5,7 @@
 WITH due AS MATERIALIZED (
     SELECT request_id, body_size, due_at
     FROM route_job
-    WHERE due_at <= now()
+    WHERE slow = %(slow)s AND due_at <= now()
     ORDER BY due_at
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
@@ -22,13 +22,14 @@ FROM fitting
 WHERE job.request_id = fitting.request_id
 RETURNING job.request_id, job.source_id, job.body_size, job.tries
 
--- :name read_payloads
--- What rules look at, for the claimed requests whose connections have rules.
-SELECT id, method, path, query, headers, body FROM requests WHERE id = ANY(%(ids)s)
-
 -- :name return_route_jobs
 -- Gives claimed jobs back as if they had not been claimed.
 UPDATE route_job SET due_at = now(), tries = tries - 1, lease_token = NULL
+WHERE request_id = ANY(%(ids)s) AND lease_token = %(token)s
+
+-- :name postpone_route_jobs
+-- The same, into the lane of those whose transformations take long.
+UPDATE route_job SET due_at = now(), tries = tries - 1, lease_token = NULL, slow = true
 WHERE request_id = ANY(%(ids)s) AND lease_token = %(token)s
 
 -- :name take_gate

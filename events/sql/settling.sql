@@ -50,13 +50,16 @@ WITH held AS (
 ), job AS (
     INSERT INTO delivery_job (
         event_id, team_id, request_id, source_id, connection_id, destination_id, rank, due_at, attempt_number,
-        retry_number, trigger, body_size
+        retry_number, trigger, body_size, has_payload
     )
     SELECT
         released.id, released.team_id, released.request_id, released.source_id, released.connection_id,
         released.destination_id, %(rank)s, released.created_at, released.attempts + 1, 0, 'UNPAUSE',
-        coalesce(octet_length(request.body), 0)
-    FROM released LEFT JOIN requests AS request ON request.id = released.request_id
+        coalesce(octet_length(CASE WHEN released.has_payload THEN payload.body ELSE request.body END), 0),
+        released.has_payload
+    FROM released
+    LEFT JOIN requests AS request ON request.id = released.request_id AND NOT released.has_payload
+    LEFT JOIN event_payloads AS payload ON payload.id = released.id AND released.has_payload
     ON CONFLICT (event_id) DO NOTHING
 ), ended AS (
     -- A destination that ended while the connection pointed elsewhere: its own settling cancels what comes to it now.

@@ -15,9 +15,9 @@ from connections.models import Connection
 from destinations.models import Destination
 from events.history.loading import load_stretch
 from events.history.routes import PREFIX, ensure_routes
+from events.history.rows import COLUMNS as TABLES
 from events.history.rows import Stretch
 from events.models import Attempt, Event
-from events.partitions import PREFIXES as TABLES
 from events.tests.seed import Project, make_project
 from fasthook.lib.clock import utc_now
 from sources.models import Source

@@ -9,10 +9,19 @@ import pytest
 from connections.catalog import ConnectionEntry
 from connections.rules.evaluate import CompiledRules, compile_rules
 from connections.rules.payload import RuleInput
-from events.branching import Branch, RoutableRequest, Window, decide_branches, looks_at_payload, settle_windows
+from events.branching import (
+    Branch,
+    RoutableRequest,
+    Window,
+    begin_branch,
+    finish_branch,
+    looks_at_payload,
+    settle_windows,
+)
 from events.states import Status
 
 NOW = datetime(2026, 5, 29, 10, tzinfo=UTC)
+ENABLED = frozenset({"des_1"})
 DEDUP = {"type": "deduplicate", "window": 60_000, "include_fields": ["body.id"]}
 FILTER = {"type": "filter", "body": {"kind": "wanted"}}
 DELAY = {"type": "delay", "delay": 5000}
@@ -41,9 +50,8 @@ def entry(*rules: dict[str, Any], **values: Any) -> ConnectionEntry:
     return replace(made, **values)
 
 
-def decide(connection: ConnectionEntry, asked: RoutableRequest, *, disabled: frozenset[str] = frozenset()) -> Branch:
-    (branch,) = decide_branches(asked, [connection], disabled_destinations=disabled)
-    return branch
+def decide(connection: ConnectionEntry, asked: RoutableRequest, *, enabled: frozenset[str] = ENABLED) -> Branch:
+    return finish_branch(begin_branch(asked, connection, enabled=enabled))
 
 
 def test_what_passes_is_queued_since_its_request_came() -> None:
@@ -79,7 +87,7 @@ def test_what_the_filter_refuses_is_ignored_and_says_which_target(paused: bool) 
 
 
 def test_a_disabled_destination_comes_before_every_rule() -> None:
-    branch = decide(entry(DEDUP, FILTER, DELAY, paused=True), request(tries=9), disabled=frozenset({"des_1"}))
+    branch = decide(entry(DEDUP, FILTER, DELAY, paused=True), request(tries=9), enabled=frozenset())
     assert (branch.status, branch.ignored_cause, branch.ignored_meta, branch.dedup_key) == (
         Status.CANCELLED,
         "DESTINATION_DISABLED",
@@ -108,16 +116,9 @@ class Broken:
 
 def test_a_rule_that_raises_fails_its_own_branch_only() -> None:
     broken = entry(id="conn_2", rules=CompiledRules(filter=Broken()))  # type: ignore[arg-type]
-    branches = decide_branches(request(), [entry(), broken], disabled_destinations=frozenset())
+    branches = [decide(each, request()) for each in (entry(), broken)]
     assert [branch.status for branch in branches] == [Status.QUEUED, Status.FAILED]
     assert branches[1].failure_message == "INTERNAL_ERROR: a rule could not be evaluated (RecursionError)"
-
-
-def test_every_connection_gets_one_branch_in_order() -> None:
-    entries = [entry(id=f"conn_{number}") for number in range(3)]
-    branches = decide_branches(request(), entries, disabled_destinations=frozenset())
-    assert [branch.connection.id for branch in branches] == ["conn_0", "conn_1", "conn_2"]
-    assert len({branch.event_id for branch in branches}) == 3
 
 
 @pytest.mark.parametrize(("rules", "looks"), [((), False), ((DELAY,), False), ((DEDUP,), True), ((FILTER,), True)])

@@ -181,11 +181,11 @@ def test_a_router_that_lost_its_lease_counts_nothing_as_routed(
     try:
         accept(door, [captured(project)])
 
-        def lose(requests: Any) -> Any:
+        def lose(requests: Any, *_: Any) -> Any:
             door.run(lambda each: each.execute("DELETE FROM route_job"))
             return requests
 
-        monkeypatch.setattr(router, "_with_payloads", lose)
+        monkeypatch.setattr(router._evaluator, "_with_payloads", lose)
         router.route_batch()
     finally:
         door.close()

@@ -54,6 +54,7 @@ def test_an_event_has_the_shape_of_the_api(api: ApiCaller, team: Project, other_
         "last_attempt_at": iso(now),
         "successful_at": None,
         "batch_operation_id": None,
+        "transformed": False,
         "created_at": iso(time_of(event.id)),
         "updated_at": iso(now),
     }

@@ -10,7 +10,7 @@ from django.db import OperationalError, connection
 
 from events import partition_indexes
 from events.partition_indexes import create_index, drop_index
-from events.partitions import ensure_partitions
+from events.partitions import PREFIXES, ensure_partitions
 from events.tests.seed import make_project, make_request
 from fasthook.lib.clock import utc_now
 
@@ -29,7 +29,7 @@ def filled(transactional_db: None) -> Iterator[None]:
     yield
     drop_index(NAME)
     with connection.cursor() as cursor:
-        cursor.execute("DROP TABLE IF EXISTS requests_20400310, events_20400310, attempts_20400310")
+        cursor.execute(f"DROP TABLE IF EXISTS {', '.join(f'{table}_20400310' for table in PREFIXES)}")
 
 
 def is_valid(name: str = NAME) -> bool | None:

@@ -101,7 +101,7 @@ def test_windows_that_are_over_are_deleted_in_pages(db: None, monkeypatch: pytes
 
 
 def test_keeping_house_makes_drops_and_sweeps(team: Project, settings: Any) -> None:
-    settings.RETENTION_DAYS_BY_TABLE = {"requests": 30, "events": 30, "attempts": 30}
+    settings.RETENTION_DAYS_BY_TABLE = dict.fromkeys(PREFIXES, 30)
     now = utc_now()
     for age, cause in ((31, "OLD"), (29, "YOUNG")):
         DiscardedRequests.objects.create(

@@ -134,7 +134,7 @@ def test_who_lost_the_lease_between_claim_and_write_writes_nothing(
 
 def test_a_dead_routers_requests_are_routed_by_another(project: Project, door: DataConnection, router: Router) -> None:
     accept(door, [captured(project)])
-    assert len(door.run(routing._claim, uuid4())) == 1
+    assert len(door.run(routing._claim, uuid4(), slow=False, limit=10)) == 1
     assert router.route_batch() == 0
     RouteJob.objects.update(due_at=utc_now() - timedelta(seconds=1))
     assert router.route_batch() == 1
@@ -223,15 +223,15 @@ def test_configuration_cannot_change_while_branches_are_written(
     project: Project, door: DataConnection, router: Router, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     accept(door, [captured(project)])
-    real, waited = router._decide, []
+    real, waited = routing.write_branches, []
 
-    def decide(requests: Any) -> Any:
+    def write(*args: Any) -> int:
         with database.cursor() as cursor:
             cursor.execute("SELECT pg_try_advisory_lock(%s)", [routing.CONFIG_GATE])
             waited.append(cursor.fetchone()[0])
-        return real(requests)
+        return real(*args)
 
-    monkeypatch.setattr(router, "_decide", decide)
+    monkeypatch.setattr(routing, "write_branches", write)
     router.route_batch()
     assert waited == [False]
 
@@ -354,16 +354,16 @@ def test_a_postgres_that_dies_during_the_write_costs_nothing(
     project: Project, door: DataConnection, router: Router, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     accept(door, [captured(project) for _ in range(3)])
-    real, killed = router._decide, []
+    real, killed = routing.write_branches, []
 
-    def decide(requests: Any) -> Any:
+    def write(*args: Any) -> int:
         if not killed:
             (pid,) = killed.append(1) or router._database._connection.execute("SELECT pg_backend_pid()").fetchone()  # type: ignore[union-attr,misc]
             with database.cursor() as cursor:
                 cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
-        return real(requests)
+        return real(*args)
 
-    monkeypatch.setattr(router, "_decide", decide)
+    monkeypatch.setattr(routing, "write_branches", write)
     assert router.route_batch() == 3
     assert Event.objects.count() == 3
     assert not RouteJob.objects.exists()
@@ -375,7 +375,7 @@ def test_a_postgres_that_takes_nothing_for_long_uses_up_no_tries(
 ) -> None:
     ids = accept(door, [captured(project) for _ in range(3)])
     with monkeypatch.context() as patched:
-        patched.setattr(routing, "_write_branches", raising(fault))
+        patched.setattr(routing, "write_branches", raising(fault))
         for _ in range(2 * MAX_TRIES):
             with pytest.raises(type(fault)):
                 router.route_batch()
@@ -389,7 +389,7 @@ def test_jobs_that_could_not_be_returned_at_once_are_returned_before_the_next_cl
 ) -> None:
     accept(door, [captured(project)])
     with monkeypatch.context() as patched:
-        patched.setattr(routing, "_write_branches", raising(errors.DiskFull()))
+        patched.setattr(routing, "write_branches", raising(errors.DiskFull()))
         patched.setattr(routing, "_return_jobs", raising(errors.DiskFull()))
         with pytest.raises(errors.DiskFull):
             router.route_batch()
@@ -404,7 +404,7 @@ def test_a_statement_that_postgres_gives_up_on_uses_up_a_try(
 ) -> None:
     """Otherwise a request that no statement can take in time would be tried for ever, and all behind it."""
     accept(door, [captured(project)])
-    monkeypatch.setattr(routing, "_write_branches", raising(errors.QueryCanceled()))
+    monkeypatch.setattr(routing, "write_branches", raising(errors.QueryCanceled()))
     with pytest.raises(errors.QueryCanceled):
         router.route_batch()
     job = RouteJob.objects.get()
@@ -416,14 +416,14 @@ def test_only_the_request_that_cannot_be_written_stays_behind(
     project: Project, door: DataConnection, router: Router, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = accept(door, [captured(project) for _ in range(3)])
-    real = routing._write_branches
+    real = routing.write_branches
 
     def write(cursor: Any, branches: Any) -> int:
         if any(branch.request.id == ids[1] for branch in branches):
             raise TypeError("not serialisable")
         return real(cursor, branches)
 
-    monkeypatch.setattr(routing, "_write_branches", write)
+    monkeypatch.setattr(routing, "write_branches", write)
     assert router.route_batch() == 3
     assert set(Event.objects.values_list("request_id", flat=True)) == {ids[0], ids[2]}
     assert RouteJob.objects.get().request_id == ids[1]

@@ -63,9 +63,9 @@ def rows_of(seed: str, made_for: SeedRoutes) -> dict[str, list[dict[str, str]]]:
 
 def test_rows_are_in_the_order_of_their_ids_and_made_when_these_say() -> None:
     made = rows_of("1", routes())
-    for table, prefix in PREFIXES.items():
+    for table in COLUMNS:
         ids = [row["id"] for row in made[table]]
-        assert all(is_id(prefix, identifier) for identifier in ids)
+        assert all(is_id(PREFIXES[table], identifier) for identifier in ids)
         assert len(set(ids)) == len(ids)
         times = [time_of(identifier) for identifier in ids]
         assert times == sorted(times)
@@ -142,7 +142,7 @@ def loader(transactional_db: None) -> Iterator[DataConnection]:
     yield connection
     connection.close()
     with database.cursor() as cursor:
-        for table in PREFIXES:
+        for table in COLUMNS:
             cursor.execute(f"DROP TABLE IF EXISTS {table}_20200510")
 
 
@@ -173,7 +173,7 @@ def test_a_loaded_day_is_a_partition_like_any_other(loader: DataConnection, proj
     events = load(loader, project.team, stretch_of(OLD, events=500))
     assert events == Event.objects.filter(team_id=project.team.id).count() > 450
     assert Attempt.objects.count() > 400
-    for table in PREFIXES:
+    for table in COLUMNS:
         assert indexes(f"{table}_20200510") == indexes(table)
         with database.cursor() as cursor:
             cursor.execute(
@@ -237,7 +237,7 @@ def test_dropping_takes_the_seed_and_its_routes_and_nothing_else(loader: DataCon
     attempt = make_attempt(own, now)
     load(loader, project.team, stretch_of(OLD, events=50))
     load(loader, project.team, today)
-    assert drop_history(project.team, now=now, report=lambda _: None) == len(PREFIXES)
+    assert drop_history(project.team, now=now, report=lambda _: None) == len(COLUMNS)
     assert list(Event.objects.values_list("id", flat=True)) == [own.id]
     assert list(Request.objects.values_list("id", flat=True)) == [own.request_id]
     assert list(Attempt.objects.values_list("id", flat=True)) == [attempt.id]

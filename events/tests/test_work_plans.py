@@ -13,6 +13,7 @@ from django.db import connection
 from connections.models import Connection
 from destinations.models import Destination
 from events import maintenance, settling
+from events.evaluation import SQL as EVALUATION
 from events.maintenance import nudge_due_stages
 from events.queue import (
     AttemptResult,
@@ -169,10 +170,10 @@ def test_routing_reads_its_batch(backlog: History, explaining: list[Reading]) ->
     explaining.clear()
     raw, token = connection.connection, uuid4()
     claimed = raw.execute(
-        ROUTING["claim_route_jobs"], {"limit": LIMIT, "bytes": 10**9, "lease_s": 10.0, "token": token}
+        ROUTING["claim_route_jobs"], {"slow": False, "limit": LIMIT, "bytes": 10**9, "lease_s": 10.0, "token": token}
     )
     ids = [row[0] for row in claimed.fetchall()]
-    raw.execute(ROUTING["read_payloads"], {"ids": ids})
+    raw.execute(EVALUATION["read_payloads"], {"ids": ids})
     raw.execute(ROUTING["finish_route_jobs"], {"ids": ids, "token": token})
     assert len(ids) == LIMIT
     for reading in explaining:

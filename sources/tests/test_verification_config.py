@@ -36,15 +36,25 @@ def test_normalising_twice_changes_nothing():
 @pytest.mark.parametrize(
     ("auth_type", "auth", "path", "fault"),
     [
-        (None, {"secret": "s"}, "config.auth_type", "is required when auth is given: one of HMAC, BASIC_AUTH, API_KEY"),
-        ("OAUTH", {}, "config.auth_type", "must be one of HMAC, BASIC_AUTH, API_KEY"),
-        ("hmac", {}, "config.auth_type", "must be one of HMAC, BASIC_AUTH, API_KEY (did you mean HMAC?)"),
-        (7, {}, "config.auth_type", "must be one of HMAC, BASIC_AUTH, API_KEY"),
+        (
+            None,
+            {"secret": "s"},
+            "config.auth_type",
+            "is required when auth is given: one of HMAC, BASIC_AUTH, API_KEY, PROVIDER_SIGNATURE",
+        ),
+        ("OAUTH", {}, "config.auth_type", "must be one of HMAC, BASIC_AUTH, API_KEY, PROVIDER_SIGNATURE"),
+        (
+            "hmac",
+            {},
+            "config.auth_type",
+            "must be one of HMAC, BASIC_AUTH, API_KEY, PROVIDER_SIGNATURE (did you mean HMAC?)",
+        ),
+        (7, {}, "config.auth_type", "must be one of HMAC, BASIC_AUTH, API_KEY, PROVIDER_SIGNATURE"),
         ("HMAC", "s", "config.auth", "must be an object"),
         ("HMAC", None, "config.auth.secret", "is required"),
         ("HMAC", {**HMAC, "secret": ""}, "config.auth.secret", "must not be empty"),
         ("HMAC", {**HMAC, "secret": 1}, "config.auth.secret", "must be a string"),
-        ("HMAC", {**HMAC, "secret": []}, "config.auth.secret", "must hold between 1 and 10 secrets"),
+        ("HMAC", {**HMAC, "secret": []}, "config.auth.secret", "must hold between 1 and 10 values"),
         ("HMAC", {**HMAC, "secret": ["a", ""]}, "config.auth.secret[1]", "must not be empty"),
         (
             "HMAC",
@@ -130,6 +140,7 @@ def test_secret_fields_are_known_for_every_type():
         "HMAC": frozenset({"secret"}),
         "BASIC_AUTH": frozenset({"password"}),
         "API_KEY": frozenset({"api_key"}),
+        "PROVIDER_SIGNATURE": frozenset({"secret", "password", "verify_token"}),
     } == SECRET_FIELDS
 
 

@@ -11,22 +11,20 @@ Several signatures separated by commas or spaces: any one may match. The secret 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fasthook.lib.config_fields import ObjectReader, read_choice, read_header_name, read_text
-from fasthook.lib.errors import invalid
+from sources.verification.decoding import decode_base64, decode_hex
+from sources.verification.fields import all_values, read_tolerance, read_values
+from sources.verification.freshness import timestamp_fault
 from sources.verification.request import InboundRequest
 from sources.verification.verdict import VERIFIED, Verdict, refused
 
 DEFAULT_TOLERANCE_S: Final = 300
-MAX_TOLERANCE_S: Final = 86_400
-MAX_SECRETS: Final = 10
 MAX_SIGNATURES: Final = 16
 
 DIGEST_BYTES: Final = {"sha1": 20, "sha256": 32, "sha384": 48, "sha512": 64}
@@ -46,14 +44,13 @@ _LABEL = re.compile(r"(sha1|sha256|sha384|sha512|v[0-9]+)=(?==*[^=])", re.IGNORE
 _VERSION = re.compile(r"v[0-9]+")
 # The signed text of the timed forms, written as if it were a body.
 _TIMED_TEXT = re.compile(rb"(v[0-9]{1,3}:)?[0-9]{9,16}[.:]")
-_HEX = re.compile(r"[0-9a-fA-F]+")
 
 
 def normalise_hmac(auth: object, *, at: str) -> dict[str, Any]:
     known = ("secret", "signature_header", "algorithm", "encoding", "prefix", "timestamp_header", "tolerance")
     fields = ObjectReader(auth, at=at, known=known)
     normal: dict[str, Any] = {
-        "secret": _read_secret(fields.require("secret"), at=fields.at("secret")),
+        "secret": read_values(fields.require("secret"), read_text, at=fields.at("secret")),
         "signature_header": read_header_name(fields.require("signature_header"), at=fields.at("signature_header")),
         "algorithm": read_choice(fields.get("algorithm", "sha256"), DIGEST_BYTES, at=fields.at("algorithm")),
         "encoding": read_choice(fields.get("encoding", "auto"), ENCODINGS, at=fields.at("encoding")),
@@ -64,24 +61,8 @@ def normalise_hmac(auth: object, *, at: str) -> dict[str, Any]:
         at_header = fields.at("timestamp_header")
         normal["timestamp_header"] = read_header_name(fields.get("timestamp_header"), at=at_header)
     if fields.has("tolerance"):
-        normal["tolerance"] = _read_tolerance(fields.get("tolerance"), at=fields.at("tolerance"))
+        normal["tolerance"] = read_tolerance(fields.get("tolerance"), at=fields.at("tolerance"))
     return normal
-
-
-def _read_secret(value: object, *, at: str) -> str | list[str]:
-    if not isinstance(value, list):
-        return read_text(value, at=at)
-    if not 1 <= len(value) <= MAX_SECRETS:
-        raise invalid(at, f"must hold between 1 and {MAX_SECRETS} secrets")
-    return [read_text(secret, at=f"{at}[{index}]") for index, secret in enumerate(value)]
-
-
-def _read_tolerance(value: object, *, at: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise invalid(at, "must be a whole number of seconds")
-    if not 1 <= value <= MAX_TOLERANCE_S:
-        raise invalid(at, f"must be between 1 and {MAX_TOLERANCE_S} seconds")
-    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +75,7 @@ class _Signed:
 
 @dataclass(frozen=True, slots=True)
 class HmacVerifier:
-    secrets: tuple[bytes, ...]
+    secrets: tuple[bytes, ...] = field(repr=False)
     signature_header: str
     algorithm: str
     encoding: str
@@ -120,7 +101,7 @@ class HmacVerifier:
         timestamp = None
         if self.timestamp_header is not None:
             timestamp = request.headers.get(self.timestamp_header, "").strip()
-            fault = self._timestamp_fault(timestamp, where=self.timestamp_header, now=now)
+            fault = timestamp_fault(timestamp, where=self.timestamp_header, tolerance_s=self.tolerance_s, now=now)
             if fault:
                 return refused(fault)
         elif _TIMED_TEXT.match(request.body):
@@ -131,7 +112,7 @@ class HmacVerifier:
     def _verify_timed_form(self, request: InboundRequest, timed: _TimedForm, *, now: float) -> Verdict:
         if not timed.signatures:
             return refused(f"signature header {self.signature_header} has no {timed.signature_field} signature")
-        fault = self._timestamp_fault(timed.timestamp, where=self.signature_header, now=now)
+        fault = timestamp_fault(timed.timestamp, where=self.signature_header, tolerance_s=self.tolerance_s, now=now)
         if fault:
             return refused(fault)
         before_body = timed.timestamp.encode() + timed.separator
@@ -184,33 +165,15 @@ class HmacVerifier:
         cause = "the secret is wrong or the request was changed on its way"
         return refused(f"no signature in {self.signature_header} matches: {cause}")
 
-    def _timestamp_fault(self, timestamp: str, *, where: str, now: float) -> str | None:
-        if not timestamp:
-            return f"the timestamp in {where} is missing"
-        if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 16):
-            return f"the timestamp in {where} is not a Unix time"
-        sent_at = int(timestamp)
-        # Seconds stay below this until the year 5138; some providers (WorkOS, Webflow) send milliseconds.
-        sent_at_s = sent_at / 1000 if sent_at >= 100_000_000_000 else sent_at
-        age_s = now - sent_at_s
-        if abs(age_s) <= self.tolerance_s:
-            return None
-        direction = "old" if age_s > 0 else "in the future"
-        return f"the timestamp in {where} is {abs(age_s):.0f} s {direction}, the tolerance is {self.tolerance_s} s"
-
     def _decode(self, text: str) -> bytes | None:
         """The signature's bytes, or None when it cannot be one of this algorithm."""
         size = DIGEST_BYTES[self.algorithm]
-        if self.encoding != "base64" and len(text) == 2 * size and _HEX.fullmatch(text):
-            return bytes.fromhex(text)
+        if self.encoding != "base64" and len(text) == 2 * size and (as_hex := decode_hex(text)) is not None:
+            return as_hex
         if self.encoding == "hex":
             return None
-        unpadded = text.rstrip("=").replace("-", "+").replace("_", "/")
-        try:
-            decoded = base64.b64decode(unpadded + "=" * (-len(unpadded) % 4), validate=True)
-        except (binascii.Error, ValueError):
-            return None
-        return decoded if len(decoded) == size else None
+        decoded = decode_base64(text)
+        return decoded if decoded is not None and len(decoded) == size else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,11 +212,9 @@ def _before_body(label: str, timestamp: str | None) -> tuple[bytes, ...]:
 
 
 def compile_hmac(auth: Mapping[str, Any]) -> HmacVerifier:
-    secret = auth["secret"]
-    secrets = [secret] if isinstance(secret, str) else secret
     header = auth["signature_header"]
     return HmacVerifier(
-        secrets=tuple(one.encode() for one in secrets),
+        secrets=tuple(secret.encode() for secret in all_values(auth, "secret")),
         signature_header=header,
         algorithm=auth.get("algorithm", "sha256"),
         encoding=auth.get("encoding", "auto"),

@@ -39,7 +39,12 @@ WITH RECURSIVE lane (destination_id, number) AS (
         CASE WHEN count > %(rows)s THEN greatest(count, pg_class.reltuples::bigint) ELSE count END AS jobs
     FROM counted JOIN pg_class ON pg_class.oid = counted.name
 ), stage (stage, jobs, due_at) AS (
-    SELECT 'route', (SELECT jobs FROM jobs WHERE name = 'route_job'::regclass), (SELECT min(due_at) FROM route_job)
+    SELECT 'route', (SELECT jobs FROM jobs WHERE name = 'route_job'::regclass), (
+        SELECT min(due_at) FROM (VALUES (false), (true)) AS lanes (slow)
+        CROSS JOIN LATERAL (
+            SELECT due_at FROM route_job AS job WHERE job.slow = lanes.slow ORDER BY job.due_at LIMIT 1
+        ) AS oldest_of_lane
+    )
     UNION ALL
     SELECT 'deliver', (SELECT jobs FROM jobs WHERE name = 'delivery_job'::regclass), (SELECT due_at FROM delivery)
     UNION ALL

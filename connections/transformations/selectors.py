@@ -1,0 +1,12 @@
+"""Which transformations a list may ask for."""
+
+from __future__ import annotations
+
+from fasthook.lib.filters import AnyOf, ListFilter
+
+
+class TransformationFilter(ListFilter):
+    moments = ("created_at", "updated_at")
+
+    id = AnyOf()
+    name = AnyOf()

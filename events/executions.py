@@ -1,0 +1,129 @@
+"""Evidence of transformations' runs: what routing writes of each, and how the API shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+import orjson
+
+from connections.sandbox.jobs import Message, Outcome, RunStatus
+from events.models import Request, TransformationExecution
+from events.payloads import Payload, payload_of
+from events.serializers import data_answer, made_at
+from fasthook.lib.ids import new_id
+
+# Of the evidence, not of the run: what is beyond is cut, the event itself keeps its payload whole.
+MAX_AFTER_BODY_BYTES: Final = 64 * 1024
+MAX_LOGS_BYTES: Final = 64 * 1024
+
+# For COPY ... (FORMAT BINARY), in the order of `execution_row`.
+EXECUTION_COLUMNS: Final[Mapping[str, str]] = {
+    "id": "text",
+    "team_id": "text",
+    "transformation_id": "text",
+    "connection_id": "text",
+    "request_id": "text",
+    "event_id": "text",
+    "status": "text",
+    "error": "text",
+    "error_kind": "text",
+    "line": "int4",
+    "column_number": "int4",
+    "logs": "text",
+    "duration_us": "int4",
+    "cpu_us": "int4",
+    "after": "text",
+    "created_at": "timestamptz",
+}
+
+
+def execution_row(
+    outcome: Outcome,
+    *,
+    team_id: str,
+    transformation_id: str,
+    connection_id: str,
+    request_id: str,
+    event_id: str,
+    now: datetime,
+) -> tuple[Any, ...]:
+    """One row for EXECUTION_COLUMNS. A run that was NOT_RUN leaves none."""
+    if outcome.status is RunStatus.NOT_RUN:
+        raise ValueError("there is no evidence of what did not run")
+    return (
+        new_id("txe"),
+        team_id,
+        transformation_id,
+        connection_id,
+        request_id,
+        event_id,
+        outcome.status.value,
+        outcome.error,
+        outcome.error_kind.value if outcome.error_kind else None,
+        outcome.line,
+        outcome.column,
+        _logs_text(outcome),
+        outcome.duration_us,
+        outcome.cpu_us,
+        _after_text(outcome.request) if outcome.request is not None else None,
+        now,
+    )
+
+
+def execution_answer(row: TransformationExecution) -> dict[str, Any]:
+    error = None
+    if row.error is not None:
+        error = {"kind": row.error_kind, "message": row.error, "line": row.line, "column": row.column_number}
+    return {
+        "id": row.id,
+        "team_id": row.team_id,
+        "transformation_id": row.transformation_id,
+        "connection_id": row.connection_id,
+        "request_id": row.request_id,
+        "event_id": row.event_id,
+        "status": row.status,
+        "error": error,
+        "duration_ms": row.duration_us / 1000,
+        "cpu_ms": row.cpu_us / 1000,
+        "created_at": made_at(row.id),
+    }
+
+
+def execution_detail(row: TransformationExecution, request: Request | None) -> dict[str, Any]:
+    """With `logs`, `before` (None when the request's evidence is gone) and `after` (None when nothing changed)."""
+    return {
+        **execution_answer(row),
+        "logs": orjson.loads(row.logs) if row.logs else [],
+        "before": data_answer(payload_of(request)) if request else None,
+        "after": orjson.Fragment(row.after) if row.after else None,
+    }
+
+
+def _after_text(message: Message) -> str:
+    body = message.body[:MAX_AFTER_BODY_BYTES]
+    payload = Payload(
+        method=message.method,
+        path=message.path,
+        query=message.query,
+        headers=[list(pair) for pair in message.headers],
+        body=body,
+        body_size=len(message.body),
+    )
+    return orjson.dumps(data_answer(payload)).decode()
+
+
+def _logs_text(outcome: Outcome) -> str | None:
+    """The first lines, as many as fit."""
+    if not outcome.logs:
+        return None
+    kept: list[dict[str, str]] = []
+    room = MAX_LOGS_BYTES
+    for line in outcome.logs:
+        room -= len(line.message.encode())
+        if room < 0:
+            kept.append({"level": "warn", "message": f"[{len(outcome.logs) - len(kept)} more lines were not kept]"})
+            break
+        kept.append({"level": line.level, "message": line.message})
+    return orjson.dumps(kept).decode()

@@ -1,0 +1,257 @@
+"""Providers that sign the body alone (family a): HMAC in a header, hex or base64, bare or behind a prefix."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sources.verification.answer import empty_answer
+from sources.verification.fields import Field
+from sources.verification.handshakes import (
+    Opening,
+    asana_secret,
+    dropbox_challenge,
+    meta_challenge,
+    twitter_crc,
+    woocommerce_ping,
+)
+from sources.verification.provider import Provider
+from sources.verification.signed_header import SignedHeader
+
+_GET: Final = frozenset({"GET"})
+_POST: Final = frozenset({"POST"})
+_VERIFY_TOKEN: Final = Field(
+    "verify_token",
+    "Verify token",
+    "secret",
+    required=False,
+    many=True,
+    help="What you enter beside the callback URL; Meta's verification request brings it.",
+)
+
+BODY_HMAC: Final = (
+    Provider(
+        "ASANA",
+        "Asana",
+        "https://developers.asana.com/docs/webhooks-guide",
+        SignedHeader("x-hook-signature"),
+        opening=Opening(asana_secret, _POST, True, "X-Hook-Secret is sent back and stored as the secret, once"),
+        learns_secret=True,
+    ),
+    Provider(
+        "BITBUCKET",
+        "Bitbucket",
+        "https://support.atlassian.com/bitbucket-cloud/docs/manage-webhooks/",
+        SignedHeader("x-hub-signature", prefix="sha256="),
+        event_type="headers.x-event-key",
+        event_id="headers.x-request-uuid",
+    ),
+    Provider(
+        "CIRCLECI",
+        "CircleCI",
+        "https://circleci.com/docs/guides/integration/outbound-webhooks/",
+        SignedHeader("circleci-signature", prefix="v1="),
+        event_type="headers.circleci-event-type",
+        event_id="body.id",
+    ),
+    Provider(
+        "COINBASE_COMMERCE",
+        "Coinbase Commerce",
+        "https://docs.cdp.coinbase.com/commerce/docs/webhooks-security",
+        SignedHeader("x-cc-webhook-signature"),
+        event_type="body.event.type",
+        event_id="body.event.id",
+    ),
+    Provider(
+        "COMMERCE_LAYER",
+        "Commerce Layer",
+        "https://docs.commercelayer.io/core/callbacks-security",
+        SignedHeader("x-commercelayer-signature", encoding="base64", key_label="Shared secret"),
+        event_type="headers.x-commercelayer-topic",
+    ),
+    Provider(
+        "CURSOR",
+        "Cursor",
+        "https://cursor.com/docs/background-agent/api/webhooks",
+        SignedHeader("x-webhook-signature", prefix="sha256="),
+        event_type="headers.x-webhook-event",
+        event_id="headers.x-webhook-id",
+    ),
+    Provider(
+        "DOCUSIGN",
+        "DocuSign Connect",
+        "https://developers.docusign.com/platform/webhooks/connect/hmac/",
+        SignedHeader(
+            "x-docusign-signature-1",
+            encoding="base64",
+            more_headers=tuple(f"x-docusign-signature-{number}" for number in range(2, 11)),
+            key_label="HMAC key",
+        ),
+        event_type="body.event",
+    ),
+    Provider(
+        "DOPPLER",
+        "Doppler",
+        "https://docs.doppler.com/docs/webhooks",
+        SignedHeader("x-doppler-signature", prefix="sha256="),
+    ),
+    Provider(
+        "DROPBOX",
+        "Dropbox",
+        "https://www.dropbox.com/developers/reference/webhooks",
+        SignedHeader("x-dropbox-signature", key_label="App secret"),
+        opening=Opening(dropbox_challenge, _GET, True, "GET ?challenge= is sent back as text"),
+    ),
+    Provider(
+        "FOURTHWALL",
+        "Fourthwall",
+        "https://docs.fourthwall.com/platform/webhooks/signature-verification/",
+        SignedHeader("x-fourthwall-hmac-sha256", encoding="base64"),
+        event_type="body.type",
+        event_id="body.id",
+    ),
+    Provider(
+        "GITHUB",
+        "GitHub",
+        "https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries",
+        SignedHeader("x-hub-signature-256", prefix="sha256=", key_label="Webhook secret"),
+        event_type="headers.x-github-event",
+        event_id="headers.x-github-delivery",
+    ),
+    Provider(
+        "GOCARDLESS",
+        "GoCardless",
+        "https://developer.gocardless.com/api-reference/#webhooks-overview",
+        SignedHeader("webhook-signature", key_label="Webhook endpoint secret"),
+        refused=empty_answer(498),
+        event_id="body.meta.webhook_id",
+    ),
+    Provider(
+        "HEROKU",
+        "Heroku",
+        "https://devcenter.heroku.com/articles/app-webhooks",
+        SignedHeader("heroku-webhook-hmac-sha256", encoding="base64"),
+        event_type="body.webhook_metadata.event.include",
+        event_id="body.webhook_metadata.event.id",
+    ),
+    Provider(
+        "INTERCOM",
+        "Intercom",
+        "https://developers.intercom.com/docs/webhooks/webhook-notifications",
+        SignedHeader("x-hub-signature", algorithm="hmac-sha1", prefix="sha1=", key_label="Client secret"),
+        event_type="body.topic",
+        event_id="body.id",
+    ),
+    Provider(
+        "LEMON_SQUEEZY",
+        "Lemon Squeezy",
+        "https://docs.lemonsqueezy.com/help/webhooks/signing-requests",
+        SignedHeader("x-signature"),
+        event_type="headers.x-event-name",
+    ),
+    Provider(
+        "LINE",
+        "LINE",
+        "https://developers.line.biz/en/docs/messaging-api/verify-webhook-signature/",
+        SignedHeader("x-line-signature", encoding="base64", key_label="Channel secret"),
+    ),
+    Provider(
+        "META",
+        "Meta, WhatsApp, Instagram",
+        "https://developers.facebook.com/docs/graph-api/webhooks/getting-started",
+        SignedHeader("x-hub-signature-256", prefix="sha256=", key_label="App secret"),
+        more_fields=(_VERIFY_TOKEN,),
+        opening=Opening(meta_challenge, _GET, False, "GET hub.challenge is sent back when hub.verify_token is right"),
+        event_type="body.object",
+    ),
+    Provider(
+        "PAGERDUTY",
+        "PagerDuty",
+        "https://developer.pagerduty.com/docs/verifying-webhook-signatures",
+        SignedHeader("x-pagerduty-signature", prefix="v1="),
+        event_type="body.event.event_type",
+        event_id="body.event.id",
+    ),
+    Provider(
+        "PAYSTACK",
+        "Paystack",
+        "https://paystack.com/docs/payments/webhooks/",
+        SignedHeader("x-paystack-signature", algorithm="hmac-sha512", key_label="Secret key (sk_...)"),
+        event_type="body.event",
+    ),
+    Provider(
+        "RAZORPAY",
+        "Razorpay",
+        "https://razorpay.com/docs/webhooks/validate-test/",
+        SignedHeader("x-razorpay-signature", key_label="Webhook secret"),
+        event_type="body.event",
+        event_id="headers.x-razorpay-event-id",
+    ),
+    Provider(
+        "SEGMENT",
+        "Segment",
+        "https://segment.com/docs/connections/destinations/catalog/actions-webhook/",
+        SignedHeader("x-signature", algorithm="hmac-sha1", key_label="Shared secret"),
+        event_type="body.type",
+        event_id="body.messageId",
+    ),
+    Provider(
+        "SENTRY",
+        "Sentry",
+        "https://docs.sentry.io/organization/integrations/integration-platform/webhooks/",
+        SignedHeader("sentry-hook-signature", key_label="Client secret"),
+        event_type="headers.sentry-hook-resource",
+        event_id="headers.request-id",
+    ),
+    Provider(
+        "SHOPIFY",
+        "Shopify",
+        "https://shopify.dev/docs/apps/build/webhooks/verify-deliveries",
+        SignedHeader("x-shopify-hmac-sha256", encoding="base64", key_label="Client secret"),
+        event_type="headers.x-shopify-topic",
+        event_id="headers.x-shopify-webhook-id",
+    ),
+    Provider(
+        "TWITTER",
+        "X (Twitter)",
+        "https://docs.x.com/x-api/webhooks/introduction",
+        SignedHeader("x-twitter-webhooks-signature", encoding="base64", prefix="sha256=", key_label="Consumer secret"),
+        opening=Opening(twitter_crc, _GET, False, "GET ?crc_token= is answered with its HMAC"),
+        # The CRC's answer is an HMAC with the same key, of a text that anybody may choose.
+        object_body=True,
+    ),
+    Provider(
+        "TYPEFORM",
+        "Typeform",
+        "https://www.typeform.com/developers/webhooks/secure-your-webhooks/",
+        SignedHeader("typeform-signature", encoding="base64", prefix="sha256="),
+        event_type="body.event_type",
+        event_id="body.event_id",
+    ),
+    Provider(
+        "VERCEL",
+        "Vercel",
+        "https://vercel.com/docs/webhooks/webhooks-api",
+        SignedHeader("x-vercel-signature", algorithm="hmac-sha1"),
+        event_type="body.type",
+        event_id="body.id",
+    ),
+    Provider(
+        "WOO_COMMERCE",
+        "WooCommerce",
+        "https://woocommerce.com/document/webhooks/",
+        SignedHeader("x-wc-webhook-signature", encoding="base64"),
+        opening=Opening(woocommerce_ping, _POST, True, "the ping on saving, webhook_id=..., is answered 200"),
+        event_type="headers.x-wc-webhook-topic",
+        event_id="headers.x-wc-webhook-delivery-id",
+        unverified="the form of the ping, which WooCommerce does not document",
+    ),
+    Provider(
+        "XERO",
+        "Xero",
+        "https://developer.xero.com/documentation/guides/webhooks/configuring-your-server/",
+        SignedHeader("x-xero-signature", encoding="base64", key_label="Webhooks key"),
+        accepted=empty_answer(200),
+        refused=empty_answer(401),
+        challenge_summary="intent to receive: 200 or 401 by the signature, with an empty body",
+    ),
+)
