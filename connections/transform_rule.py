@@ -29,7 +29,7 @@ def plan_rules(team: Team, given: Mapping[str, Any]) -> PlannedRules:
     normalised = normalise_rules(given["rules"])
     for position, rule in enumerate(normalised):
         if rule["type"] == "transform":
-            transformation = _plan_transformation(team, rule, at=_path_of_transform(given["rules"]))
+            transformation = _plan_transformation(team, rule, at=path_of_transform(given["rules"]))
             normalised[position] = {"type": "transform", "transformation_id": transformation.row.id}
             return PlannedRules(normalised, transformation)
     return PlannedRules(normalised)
@@ -39,7 +39,7 @@ def inline_code(rules: object) -> tuple[str, str] | None:
     """The code of an inline transformation and its path, None when there is none. Raises InvalidInput as above."""
     for rule in normalise_rules(rules):
         if "transformation" in rule:
-            return rule["transformation"]["code"], f"{_path_of_transform(cast(list[Any], rules))}.transformation.code"
+            return rule["transformation"]["code"], f"{path_of_transform(cast(list[Any], rules))}.transformation.code"
     return None
 
 
@@ -53,6 +53,6 @@ def _plan_transformation(team: Team, rule: Mapping[str, Any], *, at: str) -> Pen
         raise invalid(f"{at}.transformation_id", "there is no such transformation in this team") from None
 
 
-def _path_of_transform(rules: list[Any]) -> str:
+def path_of_transform(rules: list[Any]) -> str:
     """Where it stands in the caller's own order; spelled as `rules[1]`."""
     return next(f"rules[{at}]" for at, rule in enumerate(rules) if TYPE_SPELLINGS.get(rule["type"]) == "transform")

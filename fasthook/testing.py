@@ -110,9 +110,9 @@ def _delete_rows() -> None:
     from django.db import connection
 
     tables = (
-        "requests events attempts transformation_executions route_job delivery_job delivery_lane deduplication_key"
-        " discarded_requests connections_connection connections_transformation destinations_destination sources_source"
-        " teams_projectsecrets teams_team"
+        "requests events event_payloads attempts transformation_executions route_job delivery_job delivery_lane"
+        " deduplication_key discarded_requests connections_connection connections_transformation"
+        " destinations_destination sources_source teams_projectsecrets teams_team"
     )
     with connection.cursor() as cursor:
         # Threads that have ended leave their connections of Django's behind.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -37,7 +38,8 @@ class Faulty(Exception):
     def __init__(self, kind: ErrorKind, message: str, *, line: int | None = None, column: int | None = None) -> None:
         super().__init__(message)
         self.kind = kind
-        self.message = message
+        # It may quote what the run made, and Postgres keeps no NUL in text.
+        self.message = message.replace("\x00", "\ufffd")
         self.line = line
         self.column = column
 
@@ -67,14 +69,15 @@ def read_answer(answer: bytes, request: Message, limits: Limits, *, shown: Mappi
 
 def _reported(report: bytes) -> Faulty:
     try:
-        fault = orjson.loads(report)
-        kind, message = ErrorKind(fault["kind"]), str(fault["message"])
+        # What is thrown may hold half of a surrogate pair, which orjson refuses.
+        fault = json.loads(report.decode("utf-8", "replace"))
+        kind, message = ErrorKind(fault["kind"]), str(fault["message"]).encode("utf-8", "replace").decode()
         line, column = fault.get("line"), fault.get("column")
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return Faulty(ErrorKind.CRASHED, "the run gave an answer that cannot be read")
     if not isinstance(line, int) or not isinstance(column, int):
         line = column = None
-    return Faulty(kind, message.replace("\x00", "\ufffd"), line=line, column=column)
+    return Faulty(kind, message, line=line, column=column)
 
 
 def _loads(text: bytes, what: str) -> Any:
