@@ -9,24 +9,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from django.db import connection as database
 
 from connections.catalog import compile_connection
-from connections.models import Connection
+from connections.models import Connection, Transformation
 from connections.rules.retry import preview_schedule
 from connections.rules.spec import normalise_rules
 from connections.sandbox.jobs import Message, Outcome
+from connections.transform_rule import path_of_transform
 from connections.transformations.catalog import TransformationEntry, read_transformation
+from connections.transformations.services import read_env
 from connections.transformations.trial import error_answer, try_out
 from destinations.catalog import DestinationEntry, read_destination
 from events.branching import Branch, RoutableRequest, Window, begin_branch, finish_branch, rule_input, settle_windows
 from events.evaluation import SQL
 from events.states import IgnoredCause, Status
-from events.transforming import context_of
+from events.transforming import GONE, context_of, unable
 from fasthook.lib.clock import iso
 from fasthook.lib.errors import invalid
+from teams.scoping import for_team
 
 # Stands for the id of a transformation that is given inline and not saved.
 INLINE = "inline"
@@ -61,7 +64,7 @@ def dry_run(connection: Connection, subject: Subject, *, rules: object = None) -
     """`rules` as a caller writes them; None takes the saved ones. Raises InvalidInput, and Unavailable while no sandbox
     is to be had."""
     chosen = connection.rules if rules is None else normalise_rules(rules)
-    transformation = _transformation(connection, chosen)
+    transformation = _transformation(connection, chosen, given=rules)
     entry = replace(compile_connection(connection), **_compiled(connection, chosen))
     destination = read_destination(connection.destination_id)
     request = RoutableRequest(
@@ -75,7 +78,7 @@ def dry_run(connection: Connection, subject: Subject, *, rules: object = None) -
     )
     begun = begin_branch(request, entry, enabled=frozenset([destination.id] if destination.enabled else []))
     (branch,), _ = settle_windows([begun], _window_of(begun, subject))
-    if branch.is_unfinished and transformation is not None:
+    if branch.is_unfinished:
         branch = finish_branch(branch, _run(transformation, branch, connection, destination))
     elif branch.is_open:
         branch = finish_branch(branch)
@@ -92,30 +95,42 @@ def _compiled(connection: Connection, rules: Sequence[Mapping[str, Any]]) -> dic
     return {"rules": entry.rules, "fault": entry.fault}
 
 
-def _transformation(connection: Connection, rules: Sequence[Mapping[str, Any]]) -> TransformationEntry | None:
-    for position, rule in enumerate(rules):
-        if rule["type"] != "transform":
-            continue
-        inline = rule.get("transformation")
-        if inline is not None:
-            return TransformationEntry(
-                id=INLINE,
-                team_id=connection.team_id,
-                name=inline["name"],
-                code=inline["code"],
-                env=inline.get("env", {}),
-                version=0,
-            )
-        found = read_transformation(rule["transformation_id"])
-        if found is None or found.team_id != connection.team_id:
-            raise invalid(f"rules[{position}].transformation_id", "there is no such transformation in this team")
+def _transformation(
+    connection: Connection, rules: Sequence[Mapping[str, Any]], *, given: object
+) -> TransformationEntry | None:
+    """None when there is none to run. One that only `given` rules name is refused, as saving them would be."""
+    rule = next((rule for rule in rules if rule["type"] == "transform"), None)
+    if rule is None:
+        return None
+    at = None if given is None else path_of_transform(cast(list[Any], given))
+    if "transformation" in rule:
+        return _inline(connection, rule["transformation"], at=f"{at}.transformation")
+    found = read_transformation(rule["transformation_id"])
+    if found is not None and found.team_id == connection.team_id:
         return found
+    if at is not None:
+        raise invalid(f"{at}.transformation_id", "there is no such transformation in this team")
     return None
 
 
+def _inline(connection: Connection, inline: Mapping[str, Any], *, at: str) -> TransformationEntry:
+    """As saving would make it: over the one of the same name, whose env masked values stand for."""
+    row = for_team(Transformation, connection.team).filter(name=inline["name"]).first()
+    env: Any = row.env if row else {}
+    if "env" in inline:
+        env = read_env(inline["env"], env, merge=False, at=f"{at}.env")
+    return TransformationEntry(
+        id=INLINE, team_id=connection.team_id, name=inline["name"], code=inline["code"], env=env, version=0
+    )
+
+
 def _run(
-    transformation: TransformationEntry, branch: Branch, connection: Connection, destination: DestinationEntry
+    transformation: TransformationEntry | None, branch: Branch, connection: Connection, destination: DestinationEntry
 ) -> Outcome:
+    if transformation is None:
+        return unable(GONE)
+    if transformation.fault is not None:
+        return unable(transformation.fault)
     assert branch.request.message is not None
     return try_out(
         transformation.code,
@@ -145,6 +160,8 @@ def _step(rule: Mapping[str, Any], branch: Branch) -> dict[str, Any]:
     """What became of one rule: `passed`, `stopped` (with why), or `not_reached`."""
     kind = rule["type"]
     if kind == "retry":
+        if not branch.is_open:
+            return {"rule": kind, "outcome": "not_reached"}
         assert branch.connection.rules.retry is not None
         schedule = preview_schedule(branch.connection.rules.retry, start=branch.due_at or branch.request.created_at)
         return {"rule": kind, "outcome": "passed", "schedule": [iso(moment) for moment in schedule]}

@@ -15,7 +15,7 @@ from typing import Any
 from psycopg import Connection
 
 from connections.catalog import ConnectionCatalog, ConnectionEntry
-from connections.sandbox.jobs import Message, Outcome, RunStatus
+from connections.sandbox.jobs import EXPENSIVE, ErrorKind, Message, Outcome, RunStatus
 from connections.transformations.catalog import TransformationEntry, transformation_catalog
 from destinations.catalog import destination_catalog
 from events.branching import (
@@ -36,6 +36,8 @@ SQL = load_statements(Path(__file__).parent / "sql" / "evaluation.sql")
 
 # One batch spends about so long on transformations; the requests that are left go back to the queue.
 TRANSFORM_BUDGET_S = 2.0
+# A request that alone takes longer than a batch's time is brought to its end within this, well before the lease ends.
+REST_BUDGET_S = 3.0
 # A run of this length makes its source a slow one: routing takes it in small portions then.
 SLOW_RUN_US = 100_000
 
@@ -89,11 +91,11 @@ class Evaluator:
         outcomes = self._transform(
             [branch for branch in begun if branch.is_unfinished], budget_s=budget_s, run_repeats=run_repeats
         )
-        late = {
-            branch.request.id
-            for branch in begun
-            if (outcome := outcomes.get(branch.event_id)) is not None and outcome.status is RunStatus.NOT_RUN
-        }
+        late = _late_requests(begun, outcomes)
+        if late and len(late) == len(requests):
+            # Otherwise a request with several transformations that take long would be postponed for ever.
+            outcomes |= self._finish_first(begun, outcomes)
+            late = _late_requests(begun, outcomes)
         return Evaluated(
             branches=[
                 branch
@@ -109,9 +111,13 @@ class Evaluator:
             slow=frozenset(
                 branch.request.source_id
                 for branch in begun
-                if branch.event_id in outcomes and outcomes[branch.event_id].duration_us >= SLOW_RUN_US
+                if branch.event_id in outcomes and _was_slow(outcomes[branch.event_id])
             ),
         )
+
+    def transforms(self, source_id: str) -> bool:
+        """Whether the source's requests need a sandbox."""
+        return any(entry.rules.transformation_id is not None for entry in self._connections.live(source_id))
 
     def still_holds(self, evaluated: Evaluated) -> bool:
         """Whether nothing has changed that the evaluation rests on."""
@@ -158,6 +164,33 @@ class Evaluator:
             repeats = {branch.event_id for branch in judged if not branch.is_open}
             branches = [branch for branch in branches if branch.event_id not in repeats]
         return self._transformer.run(branches, budget_s=budget_s)
+
+    def _finish_first(self, branches: Sequence[Branch], outcomes: Mapping[str, Outcome]) -> dict[str, Outcome]:
+        """What the oldest request still lacks: run, or failed when even that takes too long."""
+        waiting = [each for each in branches if _is_late(outcomes.get(each.event_id))]
+        rest = [branch for branch in waiting if branch.request.id == waiting[0].request.id]
+        ran = self._transformer.run(rest, budget_s=REST_BUDGET_S)
+        return {event_id: _TOO_LATE if _is_late(outcome) else outcome for event_id, outcome in ran.items()}
+
+
+_TOO_LATE = Outcome(
+    RunStatus.FAILED,
+    error="its turn did not come: the transformations of this request took too long together",
+    error_kind=ErrorKind.WALL_LIMIT,
+)
+
+
+def _is_late(outcome: Outcome | None) -> bool:
+    return outcome is not None and outcome.status is RunStatus.NOT_RUN
+
+
+def _late_requests(branches: Sequence[Branch], outcomes: Mapping[str, Outcome]) -> set[str]:
+    return {branch.request.id for branch in branches if _is_late(outcomes.get(branch.event_id))}
+
+
+def _was_slow(outcome: Outcome) -> bool:
+    """Also when it was short but cost a child."""
+    return outcome.duration_us >= SLOW_RUN_US or outcome.error_kind in EXPENSIVE
 
 
 def _are_same(entries: Sequence[ConnectionEntry], known: Sequence[ConnectionEntry]) -> bool:

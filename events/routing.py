@@ -169,15 +169,24 @@ class Router:
             raise
         except SandboxUnavailable as error:
             # The machine's fault: like a Postgres that is away, it uses up no tries.
-            log.error("sandbox.unavailable", error=str(error), requests=len(requests))
-            self._database.run(_return_jobs, [request.id for request in requests], token)
-            time.sleep(AGAIN_S)
-            return 0
+            return self._route_without_sandbox(requests, token, budget_s, error=error)
         except Exception:
             log.exception("batch.failed", request_ids=[request.id for request in requests])
             if len(requests) == 1:
                 return 0  # its lease runs out, and then its tries
         return sum(self._route([request], token, budget_s) for request in requests)
+
+    def _route_without_sandbox(
+        self, requests: list[RoutableRequest], token: UUID, budget_s: float, *, error: SandboxUnavailable
+    ) -> int:
+        waiting = [request for request in requests if self._evaluator.transforms(request.source_id)]
+        log.error("sandbox.unavailable", error=str(error), requests=len(waiting))
+        self._database.run(_return_jobs, [request.id for request in waiting], token)
+        others = [request for request in requests if not self._evaluator.transforms(request.source_id)]
+        if others:
+            return self._route(others, token, budget_s)
+        time.sleep(AGAIN_S)
+        return 0
 
     def _evaluate_and_write(self, requests: list[RoutableRequest], token: UUID, budget_s: float) -> int:
         run_repeats = False

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from django.conf import settings
-
-from connections.sandbox.jobs import NOBODY, ErrorKind, Job, Limits, Named, Outcome, RunContext, RunStatus
+from connections.sandbox.jobs import NOBODY, ErrorKind, Job, Named, Outcome, RunContext, RunStatus
 from connections.sandbox.sandbox import Sandbox
 from connections.transformations.catalog import TransformationEntry
+from connections.transformations.trial import sandbox_limits
 from destinations.catalog import DestinationEntry
 from events.branching import Branch
 from fasthook.lib.catalog import Catalog
 from fasthook.lib.clock import iso
 from sources.catalog import SourceCatalog
+
+GONE = "its transformation is gone; give the connection's transform rule another one"
 
 
 class Transformer:
@@ -29,7 +30,7 @@ class Transformer:
         self._sources = sources
         self._destinations = destinations
         self._transformations = transformations
-        self._limits = Limits(body_bytes=settings.MAX_BODY_BYTES, header_bytes=settings.MAX_HEADER_BYTES)
+        self._limits = sandbox_limits()
         self._sandbox = Sandbox(self._limits)
 
     def run(self, branches: Sequence[Branch], *, budget_s: float) -> dict[str, Outcome]:
@@ -51,11 +52,11 @@ class Transformer:
     def _job(self, branch: Branch) -> Job | Outcome:
         transformation = self._transformations.get(branch.connection.rules.transformation_id or "")
         if transformation is None:
-            return _unable("its transformation is gone; give the connection's transform rule another one")
+            return unable(GONE)
         if transformation.fault is not None:
-            return _unable(transformation.fault)
+            return unable(transformation.fault)
         if branch.request.message is None:
-            return _unable("the request's payload is no longer stored")
+            return unable("the request's payload is no longer stored")
         return Job(
             code=transformation.code,
             request=branch.request.message,
@@ -86,5 +87,6 @@ def context_of(connection: HasName, *, source: HasName | None, destination: HasN
     )
 
 
-def _unable(error: str) -> Outcome:
+def unable(error: str) -> Outcome:
+    """Of a transformation that cannot even be begun."""
     return Outcome(RunStatus.FAILED, error=error, error_kind=ErrorKind.CRASHED)
