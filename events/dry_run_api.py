@@ -85,7 +85,7 @@ def _subject(connection: Connection, given: dict[str, Any]) -> tuple[Subject, st
     if "input" in given and "request_id" in given:
         raise invalid("request_id", "cannot be used together with input; send one of them, or neither")
     if "input" in given:
-        return Subject(new_id("req"), read_message(given["input"]), utc_now()), None
+        return Subject(new_id("req"), read_message(given["input"], at="input"), utc_now()), None
     if "request_id" in given:
         row: Request | None = get_request(connection.team_id, given["request_id"])
     else:

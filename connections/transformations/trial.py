@@ -77,18 +77,18 @@ def _run(job: Job) -> Outcome:
         raise Unavailable(str(error), code="SANDBOX_UNAVAILABLE", headers={"Retry-After": str(RETRY_AFTER_S)}) from None
 
 
-def read_message(given: Mapping[str, Any]) -> Message:
-    """The request that a caller describes, as it would have been stored. Raises InvalidInput under `request.`"""
+def read_message(given: Mapping[str, Any], *, at: str = "request") -> Message:
+    """The request that a caller describes, as it would have been stored. Raises InvalidInput under `at`."""
     query = given.get("query")
     if query is None:
         query = urlencode(given.get("parsed_query") or {}, doseq=True)
-    body, is_json = _read_body(given)
-    headers = _read_headers(given.get("headers") or {})
+    body, is_json = _read_body(given, at=at)
+    headers = _read_headers(given.get("headers") or {}, at=f"{at}.headers")
     if is_json and not any(name == "content-type" for name, _ in headers):
         headers.append(("content-type", "application/json"))
     path = given.get("path") or ""
     if path and not path.startswith("/"):
-        raise invalid("request.path", "must begin with a slash")
+        raise invalid(f"{at}.path", "must begin with a slash")
     return Message(
         method=given.get("method", "POST").upper(),
         path=path,
@@ -159,7 +159,7 @@ def _shown_body(body: bytes) -> tuple[Any, str]:
         return base64.b64encode(body).decode(), "base64"
 
 
-def _read_body(given: Mapping[str, Any]) -> tuple[bytes, bool]:
+def _read_body(given: Mapping[str, Any], *, at: str) -> tuple[bytes, bool]:
     body = given.get("body")
     encoding = given.get("body_encoding")
     if body is None:
@@ -168,18 +168,18 @@ def _read_body(given: Mapping[str, Any]) -> tuple[bytes, bool]:
         try:
             return base64.b64decode(body, validate=True), False
         except (binascii.Error, ValueError, TypeError):
-            raise invalid("request.body", "is not base64, as request.body_encoding says") from None
+            raise invalid(f"{at}.body", f"is not base64, as {at}.body_encoding says") from None
     if isinstance(body, str) and encoding != "json":
         return body.encode(), False
     return orjson.dumps(body), True
 
 
-def _read_headers(given: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _read_headers(given: Mapping[str, Any], *, at: str) -> list[tuple[str, str]]:
     headers = []
     for name, value in given.items():
         if not is_token(name):
-            raise invalid(f"request.headers.{name[:100]}", "is not a header name")
+            raise invalid(f"{at}.{name[:100]}", "is not a header name")
         if not isinstance(value, str):
-            raise invalid(f"request.headers.{name}", "must be a string")
+            raise invalid(f"{at}.{name}", "must be a string")
         headers.append((name.lower(), value))
     return headers
