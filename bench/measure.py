@@ -19,6 +19,8 @@ import psycopg
 
 SAMPLE_S = 1.0
 MEGABYTE = 1_000_000
+# Runs transformations; what it burns belongs to the process that started it.
+SANDBOX = "connections.sandbox"
 QUEUE_OPTION = re.compile(r"(?:-Q|--queues)[ =]?(\S+)")
 
 
@@ -70,8 +72,10 @@ class Usage:
 
 
 def role_of(cmdline: list[str], name: str) -> str:
-    """The role a process plays, from its command line: web, worker:<queues>, beat, postgres, cache, other."""
+    """The role a process plays, from its command line: web, worker:<queues>, beat, postgres, cache, sandbox, other."""
     line = " ".join(cmdline) or name
+    if SANDBOX in line:
+        return "sandbox"
     if "celery" in line:
         if " beat" in line:
             return "beat"
@@ -113,6 +117,7 @@ class Meter:
         self._pid = pid
         self._database_url = database_url
         self._roles: dict[int, str] = {}
+        self._sandboxes: set[int] = set()
 
     def worker_count(self, role: str) -> int:
         """Processes of a role that do its work: those without a child of the same role; at least 1."""
@@ -121,7 +126,7 @@ class Meter:
         workers = []
         for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-                if self._role(process) == role:
+                if self._role(process) == role and not self._is_sandbox(process):
                     workers.append(process.pid)
                     parents.add(process.ppid())
         return max(1, len(set(workers) - parents))
@@ -158,8 +163,16 @@ class Meter:
 
     def _role(self, process: psutil.Process) -> str:
         if process.pid not in self._roles:
-            self._roles[process.pid] = role_of(process.cmdline(), process.name())
+            role = role_of(process.cmdline(), process.name())
+            parent = process.parent() if role == "sandbox" else None
+            if parent is not None:
+                self._sandboxes.add(process.pid)
+                role = self._role(parent)
+            self._roles[process.pid] = role
         return self._roles[process.pid]
+
+    def _is_sandbox(self, process: psutil.Process) -> bool:
+        return process.pid in self._sandboxes
 
     def _cpu_by_role(self) -> dict[str, float]:
         """Children that have ended are in their parent's children times, so a replaced worker still counts."""

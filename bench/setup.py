@@ -79,6 +79,15 @@ async def route_to(
 
 
 @asynccontextmanager
+async def transform_by(api: Api, scenario: str, code: str) -> AsyncIterator[Rule]:
+    """A rule that names a transformation with `code`."""
+    async with _removing_what_was_made(api) as made:
+        created = await api.call("POST", "/transformations", {"name": _unique(scenario), "code": code})
+        made.append(f"/transformations/{created['id']}")
+        yield {"type": "transform", "transformation_id": created["id"]}
+
+
+@asynccontextmanager
 async def routes_to(api: Api, scenario: str, plan: RoutePlan) -> AsyncIterator[list[Route]]:
     """The plan's routes in the order of its URLs, all under one tag."""
     tag = _unique(scenario)
@@ -161,7 +170,7 @@ async def _removing_what_was_made(api: Api) -> AsyncIterator[list[str]]:
     try:
         yield made
     finally:
-        for kind in ("/connections/", "/destinations/", "/sources/"):
+        for kind in ("/connections/", "/destinations/", "/sources/", "/transformations/"):
             await _several([path for path in made if path.startswith(kind)], lambda path: _remove(api, path))
 
 

@@ -1,10 +1,12 @@
-"""What rules cost: CPU of the routing workers per event with each kind of rule, behind a paused connection.
+"""What rules cost: CPU of the routing workers, with their sandboxes, per event with each kind of rule, behind a paused
+connection.
 
 Held events are made by routing alone, so nothing of delivery is in the figure. Kinds take turns, since a shared
 machine drifts.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from statistics import mean
 
 from bench.context import Bench
@@ -12,11 +14,13 @@ from bench.load import run_closed_loop
 from bench.payload import request_template
 from bench.report import Figure, ScenarioResult
 from bench.scenarios.drain import FILL_S
-from bench.setup import Rule, route_to
+from bench.setup import Rule, route_to, transform_by
 from bench.waiting import wait_for_count
 
 ROUTING = "worker:route"
 TURNS = 2
+# 4 KB that read the 1.2 KB order and make another document of it.
+TRANSFORMATION = Path(__file__).parent.parent / "order.js"
 KINDS: Mapping[str, list[Rule]] = {
     "no rule": [],
     "a filter": [
@@ -31,10 +35,15 @@ KINDS: Mapping[str, list[Rule]] = {
 
 
 async def run(bench: Bench) -> ScenarioResult:
-    costs: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    async with transform_by(bench.api, "rules", TRANSFORMATION.read_text()) as transform:
+        return await _compare(bench, {**KINDS, "a transformation": [transform]})
+
+
+async def _compare(bench: Bench, kinds: Mapping[str, list[Rule]]) -> ScenarioResult:
+    costs: dict[str, list[float]] = {kind: [] for kind in kinds}
     lost = refused = work = 0
     for turn in range(TURNS):
-        for kind, rules in KINDS.items():
+        for kind, rules in kinds.items():
             accepted, held, missed, cpu_us = await _hold(bench, rules)
             costs[kind].append(cpu_us)
             lost, refused, work = lost + accepted - held, refused + missed, work + held
@@ -44,7 +53,7 @@ async def run(bench: Bench) -> ScenarioResult:
         name="rules",
         figures=(
             Figure("routing one event without rules", plain, "us"),
-            *(Figure(f"more with {kind}", mean(costs[kind]) - plain, "us") for kind in KINDS if kind != "no rule"),
+            *(Figure(f"more with {kind}", mean(costs[kind]) - plain, "us") for kind in kinds if kind != "no rule"),
         ),
         lost=lost,
         refused=refused,

@@ -45,6 +45,7 @@ class FakeGateway:
     sources: dict[str, str] = field(default_factory=dict)
     destinations: dict[str, str] = field(default_factory=dict)
     connections: dict[str, dict[str, str]] = field(default_factory=dict)
+    transformations: dict[str, str] = field(default_factory=dict)
     paused: set[str] = field(default_factory=set)
     requests: list[str] = field(default_factory=list)
     events: list[FakeEvent] = field(default_factory=list)
@@ -60,6 +61,7 @@ class FakeGateway:
         application.router.add_post("/v1/sources", self.create_source)
         application.router.add_post("/v1/destinations", self.create_destination)
         application.router.add_post("/v1/connections", self.create_connection)
+        application.router.add_post("/v1/transformations", self.create_transformation)
         application.router.add_put("/v1/connections/{id}/{action:pause|unpause}", self.pause_or_unpause)
         application.router.add_delete("/v1/{resource}/{id}", self.delete)
         application.router.add_get("/v1/requests/count", self.count_requests)
@@ -81,6 +83,11 @@ class FakeGateway:
         connection_id = f"conn_{next(self.numbers)}"
         self.connections[connection_id] = await request.json()
         return web.json_response({"id": connection_id}, status=201)
+
+    async def create_transformation(self, request: web.Request) -> web.Response:
+        transformation_id = f"trs_{next(self.numbers)}"
+        self.transformations[transformation_id] = (await request.json())["code"]
+        return web.json_response({"id": transformation_id}, status=201)
 
     async def pause_or_unpause(self, request: web.Request) -> web.Response:
         connection_id = request.match_info["id"]

@@ -23,6 +23,7 @@ from bench.measure import Meter, PostgresCounters, product_pid, role_of
         ("python -m celery -A fasthook beat", "beat"),
         ("postgres: fasthook app 127.0.0.1(5000) idle", "postgres"),
         ("valkey-server 127.0.0.1:6399", "cache"),
+        ("python -I -S -B -c import sys; from connections.sandbox.runtime import main; main() /celery", "sandbox"),
         ("python script/up", "other"),
     ],
 )
@@ -62,6 +63,24 @@ def test_workers_are_the_processes_of_a_role_without_children_of_it() -> None:
         assert master.stdout.readline() == b"up\n"
         meter = Meter(pid=os.getpid(), database_url=None)
         assert (meter.worker_count("web"), meter.worker_count("worker:deliver")) == (2, 1)
+
+
+def test_a_sandbox_counts_as_the_worker_that_started_it() -> None:
+    burn = "import time\nuntil_s = time.process_time() + 0.3\nwhile time.process_time() < until_s: pass\n"
+    child = f"{burn}print('burnt', flush=True); import sys; sys.stdin.read()"
+    # The worker's own command line must not have the name of the sandbox in it.
+    marker = "'.'.join(['connections', 'sandbox', 'runtime'])"
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}, {marker}])"
+    command = [sys.executable, "-c", parent, "celery", "-Q", "route"]
+
+    meter = Meter(pid=os.getpid(), database_url=None)
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == b"burnt\n"
+        cpu_s = meter._cpu_by_role()
+        assert cpu_s["worker:route"] >= 0.3
+        assert "sandbox" not in cpu_s
+        assert meter.worker_count("worker:route") == 1
 
 
 def test_without_a_supervisor_nothing_is_claimed() -> None:

@@ -180,7 +180,9 @@ def test_rules_are_measured_on_held_events_and_nothing_is_delivered() -> None:
     done = run(["rules"])
     assert verdict(done.only) == {}
     assert {event.status for event in done.gateway.events} == {"HOLD"}
-    assert done.only.work_units == 8 * 30
+    assert done.only.work_units == 10 * 30
+    assert [each.name for each in done.only.figures][-1] == "more with a transformation"
+    assert (done.gateway.connections, done.gateway.transformations) == ({}, {})
 
 
 def test_a_soak_and_an_idle_watch_run_without_a_supervisor_to_look_at() -> None:
