@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -69,11 +68,10 @@ def read_answer(answer: bytes, request: Message, limits: Limits, *, shown: Mappi
 
 def _reported(report: bytes) -> Faulty:
     try:
-        # What is thrown may hold half of a surrogate pair, which orjson refuses.
-        fault = json.loads(report.decode("utf-8", "replace"))
-        kind, message = ErrorKind(fault["kind"]), str(fault["message"]).encode("utf-8", "replace").decode()
+        fault = orjson.loads(report)
+        kind, message = ErrorKind(fault["kind"]), str(fault["message"])
         line, column = fault.get("line"), fault.get("column")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError):
         return Faulty(ErrorKind.CRASHED, "the run gave an answer that cannot be read")
     if not isinstance(line, int) or not isinstance(column, int):
         line = column = None
