@@ -205,8 +205,9 @@ def test_a_request_whose_transformations_never_come_to_an_end_in_time_fails_in_p
 
 
 def test_a_transformation_that_costs_its_child_is_slow_however_short_it_was(
-    project: Project, door: DataConnection, router: Router
+    project: Project, door: DataConnection, router: Router, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(evaluation, "SLOW_RUN_US", 10**9)
     change(project.connection, rules=[transform(project, HOSTILE["eats memory"][0])])
     accept(door, [captured(project)])
     router.route_batch()
