@@ -16,6 +16,7 @@ from events.models import (
     Event,
     Request,
     RouteJob,
+    RuleRehearsal,
     TransformationExecution,
 )
 from fasthook.lib.staff import EvidenceAdmin
@@ -71,6 +72,15 @@ class TransformationExecutionAdmin(EvidenceAdmin):
         "duration_us",
         "created_at",
     )
+    ordering = ("-id",)
+
+
+@admin.register(RuleRehearsal)
+class RuleRehearsalAdmin(EvidenceAdmin):
+    found_by = {"rhr": "id", "conn": "connection_id"}
+    # Filters and code may hold a team's data; an error in a sample may quote a request.
+    exclude = ("rules", "samples")
+    list_display = ("id", "team_id", "connection_id", "status", "total_count", "done_count", "tries", "lease_until")
     ordering = ("-id",)
 
 

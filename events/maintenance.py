@@ -1,4 +1,4 @@
-"""Housekeeping: waking stages that have something due, partitions ahead and behind, windows that are over."""
+"""Housekeeping: waking stages with something due, partitions ahead and behind, windows and rehearsals that are over."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import connection
 
 from events.partitions import ensure_partitions
+from events.rehearsals.models import RuleRehearsal
 from events.retention import drop_expired
 from fasthook.lib.nudge import insist
 from teams.models import SessionToken
@@ -21,9 +22,11 @@ SELECT
     EXISTS (SELECT 1 FROM route_job WHERE slow IN (false, true) AND due_at <= now()),
     EXISTS (SELECT 1 FROM delivery_job),
     EXISTS (SELECT 1 FROM connections_connection WHERE settle_requested_at IS NOT NULL)
-        OR EXISTS (SELECT 1 FROM destinations_destination WHERE settle_requested_at IS NOT NULL)
+        OR EXISTS (SELECT 1 FROM destinations_destination WHERE settle_requested_at IS NOT NULL),
+    EXISTS (SELECT 1 FROM rule_rehearsal WHERE status IN ('PLANNED', 'RUNNING') AND lease_until <= now())
 """
 _PAGE = 5000
+_REHEARSALS_KEPT = timedelta(days=7)
 
 
 def nudge_due_stages() -> None:
@@ -31,7 +34,7 @@ def nudge_due_stages() -> None:
     with connection.cursor() as cursor:
         cursor.execute(_DUE)
         due = cursor.fetchone()
-    for stage, is_due in zip(("route", "deliver", "settle"), due, strict=True):
+    for stage, is_due in zip(("route", "deliver", "settle", "rehearse"), due, strict=True):
         if is_due:
             insist(stage)
 
@@ -43,6 +46,7 @@ def keep_house(*, now: datetime) -> None:
     windows = _delete_in_pages("deduplication_key", "expires_at < now()")
     counters = _delete_in_pages("discarded_requests", "minute < %s", now - timedelta(days=retention_days["requests"]))
     SessionToken.objects.filter(expires_at__lt=now).delete()
+    RuleRehearsal.objects.filter(finished_at__lt=now - _REHEARSALS_KEPT).delete()
     log.info("house.kept", partitions_made=made, partitions_dropped=dropped, windows=windows, counters=counters)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from django.db import models
 
+from events.rehearsals.models import RuleRehearsal as RuleRehearsal
 from events.states import Rank, Status, Trigger
 from fasthook.lib.fields import IdField, RefField
 

@@ -56,7 +56,7 @@ class Listing(Generic[M]):
     signature: list[Any]
 
     def page(self) -> Page[M]:
-        with _bounded_read():
+        with bounded_read():
             return paginate(
                 *self.parts,
                 counted=self.counted,
@@ -69,7 +69,7 @@ class Listing(Generic[M]):
 
     def count(self) -> tuple[int, bool]:
         """How many rows, up to COUNT_UP_TO, and whether that is all."""
-        with _bounded_read():
+        with bounded_read():
             count = count_rows(*self.counted)
         return min(count, COUNT_UP_TO), count <= COUNT_UP_TO
 
@@ -263,7 +263,7 @@ def latest_input(team_id: str, connection_id: str) -> tuple[str, Request | None]
     found = None if "\0" in connection_id else connections.filter(pk=connection_id).first()
     if found is None:
         raise NotFound(f"there is no connection {connection_id[:100]!r} in this team", data={"id": connection_id[:100]})
-    with _bounded_read():
+    with bounded_read():
         request = (
             Request.objects.filter(
                 source_id=found.source_id, team_id=team_id, status=RequestStatus.ACCEPTED, handshake=False
@@ -275,7 +275,7 @@ def latest_input(team_id: str, connection_id: str) -> tuple[str, Request | None]
 
 
 @contextmanager
-def _bounded_read() -> Iterator[None]:
+def bounded_read() -> Iterator[None]:
     try:
         with transaction.atomic():
             with connection.cursor() as cursor:

@@ -16,6 +16,7 @@ from django.db import InterfaceError, OperationalError
 
 from events.delivery import Deliverer
 from events.maintenance import keep_house, nudge_due_stages
+from events.rehearsals.running import Rehearser
 from events.routing import Router
 from events.settling import settle_all
 from fasthook.lib.clock import utc_now
@@ -26,6 +27,7 @@ from fasthook.lib.outage import Outage
 ROUTE_S = 60.0
 AGAIN_S = 0.5
 SETTLE_S = 20.0
+REHEARSE_S = 20.0
 
 # Set when the worker is asked to stop: drains end after the batch they are at.
 stopping = threading.Event()
@@ -69,6 +71,12 @@ def settle() -> None:
         settle_all(seconds=SETTLE_S)
 
 
+@shared_task(name="events.tasks.rehearse", ignore_result=True)
+def rehearse() -> None:
+    with _unless_postgres_is_away():
+        _process.rehearser.drain(seconds=REHEARSE_S, stopping=stopping)
+
+
 @shared_task(name="events.tasks.tick", ignore_result=True)
 def tick() -> None:
     note_tick()
@@ -87,6 +95,7 @@ class _Process:
     def __init__(self) -> None:
         self._router: Router | None = None
         self._deliverer: Deliverer | None = None
+        self._rehearser: Rehearser | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -101,6 +110,12 @@ class _Process:
             self._deliverer = self.run(_make_deliverer())
         return self._deliverer
 
+    @property
+    def rehearser(self) -> Rehearser:
+        if self._rehearser is None:
+            self._rehearser = Rehearser()
+        return self._rehearser
+
     def run(self, work: Any) -> Any:
         if self._loop is None:
             self._loop = uvloop.new_event_loop()
@@ -111,6 +126,8 @@ class _Process:
             self.run(self._deliverer.close())
         if self._router is not None:
             self._router.close()
+        if self._rehearser is not None:
+            self._rehearser.close()
 
 
 async def _make_deliverer() -> Deliverer:

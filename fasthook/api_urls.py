@@ -15,6 +15,7 @@ from destinations.api import DestinationViewSet
 from events.api import AttemptViewSet, EventViewSet, LatestInputViewSet, RequestViewSet
 from events.dry_run_api import DryRunViewSet
 from events.executions_api import ExecutionViewSet
+from events.rehearsals.api import RehearsalViewSet
 from sources.api import SourceViewSet
 from teams.api import LoginViewSet, ProjectSecretsViewSet, SessionViewSet
 
@@ -23,6 +24,7 @@ destinations: Callable[..., Any] = DestinationViewSet.as_view
 connections: Callable[..., Any] = ConnectionViewSet.as_view
 transformations: Callable[..., Any] = TransformationViewSet.as_view
 trials: Callable[..., Any] = TrialViewSet.as_view
+rehearsals: Callable[..., Any] = RehearsalViewSet.as_view
 
 COLLECTION = {"get": "list", "post": "create", "put": "upsert"}
 COUNT = {"get": "count"}
@@ -74,6 +76,9 @@ urlpatterns = [
     ),
     # ---- Trying rules
     path("connections/<str:connection_id>/test", DryRunViewSet.as_view({"post": "test", "put": "test"})),
+    path("connections/<str:connection_id>/rehearsals", rehearsals({"get": "list", "post": "start"})),
+    path("rehearsals/<str:rehearsal_id>", rehearsals({"get": "retrieve"})),
+    path("rehearsals/<str:rehearsal_id>/cancel", rehearsals(action("cancel"))),
     path("filters/test", FilterViewSet.as_view({"post": "test"})),
     # ---- Evidence
     path("requests", RequestViewSet.as_view({"get": "list"})),

@@ -111,7 +111,7 @@ def _delete_rows() -> None:
 
     tables = (
         "requests events event_payloads attempts transformation_executions route_job delivery_job delivery_lane"
-        " deduplication_key discarded_requests connections_connection connections_transformation"
+        " deduplication_key discarded_requests rule_rehearsal connections_connection connections_transformation"
         " destinations_destination sources_source teams_projectsecrets teams_team"
     )
     with connection.cursor() as cursor:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from events.tests.seeded import history, readable  # noqa: F401 - fixtures
-from fasthook.testing import ApiCaller, transactional_db  # noqa: F401 - a fixture
+from fasthook.testing import ApiCaller, nudges, transactional_db  # noqa: F401 - fixtures
 
 if TYPE_CHECKING:
     from events.tests.seed import Project

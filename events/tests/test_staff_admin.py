@@ -13,7 +13,15 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from connections.models import Transformation
-from events.models import DeliveryJob, DeliveryLane, Event, EventPayload, RouteJob, TransformationExecution
+from events.models import (
+    DeliveryJob,
+    DeliveryLane,
+    Event,
+    EventPayload,
+    RouteJob,
+    RuleRehearsal,
+    TransformationExecution,
+)
 from events.partitions import ensure_partitions
 from events.tests.seed import Project, make_attempt, make_event, make_request
 from teams.models import Membership, ProjectSecrets, Role, SessionToken, Team, User
@@ -79,6 +87,19 @@ def evidence(team: Project, other_team: Project, root: User, now: datetime) -> E
         after='{"body": "body-secret"}',
         duration_us=1,
         cpu_us=1,
+        created_at=now,
+    )
+    RuleRehearsal.objects.create(
+        team_id=team.team.id,
+        connection_id=team.connection.id,
+        source_id=team.source.id,
+        rules=[{"type": "filter", "body": {"key": "body-secret"}}],
+        sealed={"env": "env-secret"},
+        range_from=now,
+        range_to=now,
+        total_count=1,
+        samples=[{"error": "threw body-secret"}],
+        requested_by="root@example.com",
         created_at=now,
     )
     DeliveryLane.objects.create(destination_id=team.destination.id, owned_until=now, last_slot_at=now)

@@ -26,6 +26,7 @@ STAGES = {
     "route": ("events.tasks.route", "route"),
     "deliver": ("events.tasks.deliver", "deliver"),
     "settle": ("events.tasks.settle", "maintenance"),
+    "rehearse": ("events.tasks.rehearse", "bulk"),
 }
 
 # A mark whose message was lost (Redis flushed in between, a worker killed) stops nobody for longer than this.

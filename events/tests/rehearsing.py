@@ -1,0 +1,47 @@
+"""Rehearsals planned, run and read in one process."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime, timedelta
+from typing import Any
+
+from events.rehearsals.models import RuleRehearsal
+from events.rehearsals.outputs import rehearsal_answer
+from events.rehearsals.running import Rehearser
+from events.rehearsals.services import start_rehearsal
+from events.tests.seed import Project
+from fasthook.lib.clock import utc_now
+from fasthook.lib.timerange import TimeRange
+
+SECOND = timedelta(seconds=1)
+HOUR = timedelta(hours=1)
+DEDUPLICATE = {"type": "deduplicate", "window": 60_000, "include_fields": ["body.id"]}
+
+
+def plan(project: Project, start: datetime, *rules: Any, saved: bool = False) -> RuleRehearsal:
+    return start_rehearsal(
+        project.connection,
+        None if saved else list(rules),
+        time_range=TimeRange(first=start, last=start + HOUR, bounded=True),
+        requested_by="somebody@example.com",
+        now=utc_now(),
+    )
+
+
+def drain(rehearser: Rehearser) -> None:
+    rehearser.drain(seconds=30, stopping=threading.Event())
+
+
+def answer(row: RuleRehearsal) -> dict[str, Any]:
+    row.refresh_from_db()
+    return rehearsal_answer(row)
+
+
+def let_lease_lapse(row: RuleRehearsal) -> None:
+    RuleRehearsal.objects.filter(pk=row.pk).update(lease_until=utc_now() - SECOND)
+
+
+def found(row: RuleRehearsal) -> dict[str, Any]:
+    names = ("status", "total_count", "done_count", "would_be", "was", "changes", "changed_count", "samples")
+    return {name: value for name, value in answer(row).items() if name in names}
