@@ -62,17 +62,14 @@ function dueOn(created, urgent) {
   return date.toISOString().slice(0, 10);
 }
 
-function wordsOf(note) {
-  const counted = {};
-  for (const word of String(note || "").toLowerCase().split(/[^a-z]+/)) {
-    if (word.length > 3) {
-      counted[word] = (counted[word] || 0) + 1;
-    }
-  }
-  return Object.entries(counted)
-    .sort((one, other) => other[1] - one[1] || one[0].localeCompare(other[0]))
-    .slice(0, 5)
-    .map(([word, times]) => ({ word, times }));
+// Pickers read two lines at most; the first sentence that asks for something comes first.
+const WISHES = ["leave", "deliver", "ring", "call", "gift", "fragile", "do not bend", "keep cool", "this side up"];
+
+function remarksOf(note) {
+  const text = String(note || "").trim();
+  const wished = WISHES.filter((wish) => text.toLowerCase().includes(wish));
+  const short = text.length > 120 ? `${text.slice(0, 119).trimEnd()}...` : text;
+  return { text: short, wishes: wished, cut: short !== text };
 }
 
 // A parcel may weigh twenty kilograms; what is heavier goes in several.
@@ -112,7 +109,8 @@ addHandler("transform", (request, context) => {
     positions,
     parcels: parcelsOf(positions),
     pieces: positions.reduce((sum, each) => sum + each.quantity, 0),
-    remarks: { text: order.note.trim(), words: wordsOf(order.note) },
+    remarks: remarksOf(order.note),
+    note: order.note,
   };
   return request;
 });

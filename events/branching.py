@@ -84,8 +84,12 @@ class Window:
 
 
 def looks_at_payload(connection: ConnectionEntry) -> bool:
-    rules = connection.rules
-    return rules.dedup is not None or rules.transformation_id is not None or rules.filter is not None
+    return connection.rules.transformation_id is not None or looks_into_payload(connection)
+
+
+def looks_into_payload(connection: ConnectionEntry) -> bool:
+    """Whether it is to be parsed as well: transformations get it as it is."""
+    return connection.rules.dedup is not None or connection.rules.filter is not None
 
 
 def begin_branch(request: RoutableRequest, connection: ConnectionEntry, *, enabled: frozenset[str]) -> Branch:
@@ -109,24 +113,22 @@ def finish_branch(branch: Branch, outcome: Outcome | None = None) -> Branch:
     """The branch after its transformation ended as `outcome` says; None where it has none."""
     if not branch.is_open:
         return branch
-    payload = branch.request.payload
     if outcome is not None:
         branch = replace(branch, outcome=outcome)
         if outcome.status is not RunStatus.SUCCESSFUL:
             return _fail(branch, f"{TRANSFORMATION_FAILED}: {outcome.error}")
-        if outcome.request is not None:
-            payload = rule_input(outcome.request)
     try:
-        return _apply_rules(branch, payload)
+        return _apply_rules(branch)
     except Exception as error:
         return _give_up(branch, error)
 
 
-def _apply_rules(branch: Branch, payload: RuleInput | None) -> Branch:
+def _apply_rules(branch: Branch) -> Branch:
     rules = branch.connection.rules
-    if rules.filter is not None and payload is not None:
-        result = rules.filter.evaluate(payload)
-        if not result.matched:
+    if rules.filter is not None:
+        payload = rule_input(branch.payload) if branch.payload is not None else branch.request.payload
+        result = rules.filter.evaluate(payload) if payload is not None else None
+        if result is not None and not result.matched:
             return _ignore(branch, IgnoredCause.FILTERED, {"failed_targets": list(result.failed_targets)})
     if rules.delay_ms:
         due_at = branch.request.created_at + timedelta(milliseconds=rules.delay_ms)

@@ -25,6 +25,7 @@ from events.branching import (
     begin_branch,
     finish_branch,
     looks_at_payload,
+    looks_into_payload,
     rule_input,
     settle_windows,
 )
@@ -147,7 +148,7 @@ class Evaluator:
             return requests
         read = self._database.run(_read_messages, wanted)
         return [
-            replace(request, message=message, payload=rule_input(message))
+            _with_message(request, message, parsed=any(map(looks_into_payload, connections[request.source_id])))
             if (message := read.get(request.id))
             else request
             for request in requests
@@ -191,6 +192,10 @@ def _late_requests(branches: Sequence[Branch], outcomes: Mapping[str, Outcome]) 
 def _was_slow(outcome: Outcome) -> bool:
     """Also when it was short but cost a child."""
     return outcome.duration_us >= SLOW_RUN_US or outcome.error_kind in EXPENSIVE
+
+
+def _with_message(request: RoutableRequest, message: Message, *, parsed: bool) -> RoutableRequest:
+    return replace(request, message=message, payload=rule_input(message) if parsed else None)
 
 
 def _are_same(entries: Sequence[ConnectionEntry], known: Sequence[ConnectionEntry]) -> bool:
