@@ -163,7 +163,10 @@ class Meter:
 
     def _role(self, process: psutil.Process) -> str:
         if process.pid not in self._roles:
-            role = role_of(process.cmdline(), process.name())
+            command = process.cmdline()
+            role = role_of(command, process.name())
+            if not command:
+                return role  # in the middle of being started: it will have one
             parent = process.parent() if role == "sandbox" else None
             if parent is not None:
                 self._sandboxes.add(process.pid)
