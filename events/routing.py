@@ -101,11 +101,11 @@ class Router:
         """Routes one batch and returns how many requests were claimed for it."""
         token = uuid4()
         claimed = self._claim(token, slow=False, limit=settings.ROUTE_BATCH)
-        slow = [request.id for request in claimed if self._slow.knows(request.source_id)]
+        slow = frozenset(request.id for request in claimed if self._slow.knows(request.source_id))
         if slow:
-            self._database.run(_postpone_jobs, slow, token)
+            self._database.run(_postpone_jobs, sorted(slow), token)
             self._slow.may_wait = True
-        self._route_claimed([request for request in claimed if not self._slow.knows(request.source_id)], token)
+        self._route_claimed([request for request in claimed if request.id not in slow], token)
         return len(claimed)
 
     def route_slow_batch(self) -> int:
