@@ -32,7 +32,7 @@ from tests.waiting import wait_until
 ROOT = Path(__file__).resolve().parent.parent
 READY_S = 60.0
 STOP_S = 10.0
-TEAMS = 120
+TEAMS = 240
 # Short, so that what a killed worker had in its hands falls due again within a test.
 LEASES = {"ROUTE_LEASE_S": "3", "DELIVER_LEASE_S": "6"}
 OF_OTHER_RUNS = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ENCRYPTION_KEYS", "BASE_URL", "INGRESS_URL_TEMPLATE")
