@@ -51,6 +51,7 @@ def test_the_published_standard_webhooks_vector_is_met():
         base64.b64encode(b"bare base64 of a caller!").decode(),
         "5f4dcc3b5aa765d61d8327deb882cf995f4dcc3b5aa765d61d8327deb882cf99",
     ],
+    ids=["generated", "base64", "hex"],
 )
 def test_both_verifiers_accept_a_base64_secret_as_it_is_shown(secret):
     headers = sign(validate_signing_secret(secret))

@@ -53,7 +53,7 @@ def test_no_credential_is_refused_without_a_query(db: None, django_assert_num_qu
     assert response.headers["WWW-Authenticate"] == "Bearer"
 
 
-@pytest.mark.parametrize("token", [new_api_key(), new_session_token()])
+@pytest.mark.parametrize("token", [new_api_key(), new_session_token()], ids=["api-key", "session"])
 def test_an_unknown_credential_is_refused(db: None, token: str) -> None:
     response = ApiCaller(token).get("sources")
     assert response.status_code == 401
