@@ -45,6 +45,15 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "fasthook.settings"
 django.setup()
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes() -> None:
+    """Every one of several test processes has servers of its own: none may take those of this one, which runs no tests."""
+    if _services is not None:
+        for name, address in (("DATABASE_URL", _services.database_url), ("REDIS_URL", _services.redis_url)):
+            if address:
+                del os.environ[name]
+
+
 def pytest_unconfigure() -> None:
     if _services is not None:
         _services.stop()

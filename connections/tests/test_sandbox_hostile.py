@@ -138,13 +138,13 @@ def test_the_lines_of_a_run_that_is_ended_are_kept(sandbox: Sandbox) -> None:
 
 
 def test_lines_up_to_the_limit_are_kept_and_no_more(sandbox: Sandbox) -> None:
-    outcome = fault_of(sandbox, "for (let i = 0; ; i++) console.log('x'.repeat(1000));")
+    outcome = fault_of(sandbox, "for (let i = 0; ; i++) console.log('x'.repeat(1000));", PATIENT)
     assert 1000 < len(outcome.logs) < 1048
     assert sum(len(line.message) for line in outcome.logs) < 1024 * 1024
 
 
 def test_a_longer_answer_than_is_allowed_fails_that_run(sandbox: Sandbox) -> None:
-    limits = replace(FAST, body_bytes=1000)
+    limits = replace(PATIENT, body_bytes=1000)
     for code, kind in (
         ("return {body: 'x'.repeat(1001)};", ErrorKind.OUTPUT_LIMIT),
         ("return {body: 'x'.repeat(1e7)};", ErrorKind.OUTPUT_LIMIT),
