@@ -47,11 +47,13 @@ django.setup()
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes() -> None:
-    """Every one of several test processes has servers of its own: none may take those of this one, which runs no tests."""
-    if _services is not None:
-        for name, address in (("DATABASE_URL", _services.database_url), ("REDIS_URL", _services.redis_url)):
-            if address:
-                del os.environ[name]
+    """Each of several test processes reads this file anew and has servers of its own: none may take those of this one,
+    which runs no tests, or read the settings before it has its own."""
+    del os.environ["DJANGO_SETTINGS_MODULE"]
+    if _services is not None and _services.database_url:
+        del os.environ["DATABASE_URL"]
+    if _services is not None and _services.redis_url:
+        del os.environ["REDIS_URL"]
 
 
 def pytest_unconfigure() -> None:

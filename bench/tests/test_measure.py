@@ -46,23 +46,19 @@ def test_cpu_burnt_in_the_block_is_measured_and_memory_seen() -> None:
 
 
 def test_workers_are_the_processes_of_a_role_without_children_of_it() -> None:
-    """A master with two workers counts as two: the master only waits for them."""
-    wait = "import sys; sys.stdin.read()"
+    """A master with two workers counts as two: it only waits for them. What has another role is none of them."""
     say_and_wait = "import os, sys; os.write(1, b'.'); sys.stdin.read()"
-    fork_two = (
-        f"import subprocess, sys; wait = [sys.executable, '-c', {say_and_wait!r}, 'gunicorn'];"
-        "workers = [subprocess.Popen(wait) for _ in range(2)];"
-        "[worker.wait() for worker in workers]"
+    fork_three = (
+        f"import subprocess, sys; wait = [sys.executable, '-c', {say_and_wait!r}];"
+        "roles = [['gunicorn'], ['gunicorn'], ['celery', 'beat']];"
+        "children = [subprocess.Popen([*wait, *role]) for role in roles];"
+        "[child.wait() for child in children]"
     )
-    command = [sys.executable, "-c", fork_two, "gunicorn"]
-    beat = [sys.executable, "-c", wait, "celery", "beat"]
-    with (
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as master,
-        subprocess.Popen(beat, stdin=subprocess.PIPE),
-    ):
+    command = [sys.executable, "-c", fork_three, "gunicorn"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as master:
         assert master.stdout is not None
-        assert master.stdout.read(2) == b".."
-        meter = Meter(pid=os.getpid(), database_url=None)
+        assert master.stdout.read(3) == b"..."
+        meter = Meter(pid=master.pid, database_url=None)
         assert (meter.worker_count("web"), meter.worker_count("worker:deliver")) == (2, 1)
 
 
@@ -74,8 +70,8 @@ def test_a_sandbox_counts_as_the_worker_that_started_it() -> None:
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}, {marker}])"
     command = [sys.executable, "-c", parent, "celery", "-Q", "route"]
 
-    meter = Meter(pid=os.getpid(), database_url=None)
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
+        meter = Meter(pid=worker.pid, database_url=None)
         assert worker.stdout is not None
         assert worker.stdout.readline() == b"burnt\n"
         cpu_s = meter._cpu_by_role()
