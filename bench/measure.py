@@ -9,8 +9,8 @@ import contextlib
 import re
 import shlex
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -130,6 +130,19 @@ class Meter:
                     workers.append(process.pid)
                     parents.add(process.ppid())
         return max(1, len(set(workers) - parents))
+
+    @contextmanager
+    def stopped(self, role: str) -> Iterator[None]:
+        """A role's processes are held (SIGSTOP), so that work collects before them, and go on when the block ends."""
+        held = [process for process in self._processes() if self._role(process) == role]
+        try:
+            for process in held:
+                process.suspend()
+            yield
+        finally:
+            for process in held:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.resume()
 
     @asynccontextmanager
     async def measuring(self) -> AsyncIterator[Usage]:

@@ -8,7 +8,7 @@ something changed.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -195,7 +195,16 @@ def _was_slow(outcome: Outcome) -> bool:
 
 
 def _with_message(request: RoutableRequest, message: Message, *, parsed: bool) -> RoutableRequest:
-    return replace(request, message=message, payload=rule_input(message) if parsed else None)
+    # Not `replace`, which takes twice as long: this is done for every request that a rule looks at.
+    return RoutableRequest(
+        id=request.id,
+        source_id=request.source_id,
+        created_at=request.created_at,
+        body_size=request.body_size,
+        tries=request.tries,
+        message=message,
+        payload=rule_input(message) if parsed else None,
+    )
 
 
 def _are_same(entries: Sequence[ConnectionEntry], known: Sequence[ConnectionEntry]) -> bool:

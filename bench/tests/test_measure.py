@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from bench.measure import Meter, PostgresCounters, product_pid, role_of
@@ -102,3 +103,24 @@ def test_the_supervisor_is_the_running_process_its_file_names(tmp_path: Path) ->
     (tmp_path / "supervisor.lock").write_text("4194999\n")
     assert product_pid(None, tmp_path) is None
     assert product_pid(os.getpid(), tmp_path) == os.getpid()
+
+
+def test_a_stopped_role_does_nothing_until_the_block_ends() -> None:
+    echo = "import sys\nfor line in sys.stdin: print(line, end='', flush=True)\n"
+    command = [sys.executable, "-c", echo, "celery", "-Q", "route"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as each:
+        assert each.stdin is not None
+        assert each.stdout is not None
+        meter = Meter(pid=each.pid, database_url=None)
+        with meter.stopped("worker:deliver"):
+            each.stdin.write(b"not it\n")
+            each.stdin.flush()
+            assert each.stdout.readline() == b"not it\n"
+        with meter.stopped("worker:route"):
+            deadline_s = time.monotonic() + 10
+            while psutil.Process(each.pid).status() != psutil.STATUS_STOPPED:
+                assert time.monotonic() < deadline_s
+        each.stdin.write(b"on\n")
+        each.stdin.flush()
+        assert each.stdout.readline() == b"on\n"
+        each.stdin.close()
