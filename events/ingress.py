@@ -10,13 +10,10 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-import orjson
 import psycopg
 import structlog
 from asgiref.sync import sync_to_async
@@ -27,23 +24,25 @@ from psycopg import Connection
 from events.authentication import Authentication, TryAgain
 from events.capture import Capture, CapturedRequest, CaptureFailed
 from events.inbound import InboundReader
+from events.inbound_body import Body, Disconnected, HeldBytes, Overloaded, Receive, Scope, header_of
+from events.ingress_answers import (
+    Rejection,
+    Send,
+    answer_accepted,
+    answer_error,
+    answer_rejected,
+    answer_unavailable,
+)
 from fasthook.lib import instruments
-from fasthook.lib.errors import envelope
 from fasthook.lib.ids import new_id
 from fasthook.lib.outage import Outage
 from fasthook.lib.sql import DataConnection
 from sources.catalog import SourceCatalog, SourceEntry
-from sources.verification.answer import Answer
 from sources.verification.request import InboundRequest
-from sources.verification.response import CustomResponse
 from sources.verification.verdict import UNVERIFIED, Verdict
 from teams.config_version import CURRENT_VERSION_SQL
 
 log = structlog.get_logger(__name__)
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _REFRESH_S = 0.5
 # How long a start waits for the sources to be read; without Postgres it begins with answering 503.
@@ -52,45 +51,9 @@ _START_PATIENCE_S = 3.0
 _LOOK_AGAIN_S = 0.02
 # Stands for the slug while the template is taken apart; no host name or path holds it by chance.
 _SLUG = "slug0000000000"
-_JSON = (b"content-type", b"application/json")
 # Counted under this name in discarded_requests when it is over the budget.
 _HANDSHAKE = "HANDSHAKE"
 _HIDDEN = "****"
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """A refusal that leaves evidence. `answer` is what the provider wants to hear instead of the error."""
-
-    status: int
-    cause: str
-    message: str
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-    answer: Answer | None = None
-
-
-class _Disconnected(Exception):
-    pass
-
-
-class _Overloaded(Exception):
-    pass
-
-
-class HeldBytes:
-    """The bodies that this process holds, from their first byte to their commit: bounded, whoever sends them."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._held = 0
-
-    def take(self, size: int) -> None:
-        if self._held + size > self._limit:
-            raise _Overloaded
-        self._held += size
-
-    def give_back(self, size: int) -> None:
-        self._held -= size
 
 
 class SourceAddress:
@@ -106,7 +69,7 @@ class SourceAddress:
         """(slug, the rest of the path as it came) or None when the call is not for a source."""
         path: str = scope["raw_path"].decode("latin-1")
         if self._host is not None:
-            host = _header(scope, b"host").rpartition(":")[0] or _header(scope, b"host")
+            host = header_of(scope, b"host").rpartition(":")[0] or header_of(scope, b"host")
             match = self._host.fullmatch(host.lower())
             return (match[1], _rest(path)) if match else None
         if not path.startswith(self._prefix):
@@ -154,35 +117,35 @@ class Ingress:
         """Answers one call. `address` is what `address_of` found."""
         slug, path = address
         if not self._ready.is_set():
-            await _answer_unavailable(send, "STARTING", "FastHook is starting; try again in a moment")
+            await answer_unavailable(send, "STARTING", "FastHook is starting; try again in a moment")
             return
         source = self._catalog.by_slug.get(slug) or await self._look_again(slug)
         if source is None:
             instruments.requests_rejected.add(1, "UNKNOWN_SOURCE")
-            await _answer_error(send, 404, "UNKNOWN_SOURCE", "no source has this URL; copy it from the source")
+            await answer_error(send, 404, "UNKNOWN_SOURCE", "no source has this URL; copy it from the source")
             return
         if source.fault is not None:
-            await _answer_unavailable(
+            await answer_unavailable(
                 send, "SOURCE_UNUSABLE", "this source cannot be served; its operator must look at the log"
             )
             return
         try:
             await self._take(source, path, scope, receive, send)
-        except _Disconnected:
+        except Disconnected:
             pass
         except CaptureFailed:
-            await _answer_unavailable(
+            await answer_unavailable(
                 send, "STORAGE_AWAY", "storage is not available; nothing was stored, send it again"
             )
         except TryAgain as error:
-            await _answer_unavailable(send, "PROVIDER_AWAY", str(error))
-        except _Overloaded:
-            await _answer_unavailable(
+            await answer_unavailable(send, "PROVIDER_AWAY", str(error))
+        except Overloaded:
+            await answer_unavailable(
                 send, "OVERLOADED", "too much waits to be stored; nothing was stored, send it again"
             )
 
     async def _take(self, source: SourceEntry, path: str, scope: Scope, receive: Receive, send: Send) -> None:
-        body = _Body(self._held, settings.MAX_BODY_BYTES)
+        body = Body(self._held, settings.MAX_BODY_BYTES)
         try:
             content = await body.read(scope, receive)
             await self._judge_and_store(source, path, scope, content, send)
@@ -216,14 +179,14 @@ class Ingress:
         if rejection is not None:
             instruments.requests_rejected.add(1, rejection.cause)
             await self._leave_evidence(captured, cause=rejection.cause)
-            await _answer_rejected(send, rejection)
+            await answer_rejected(send, rejection)
             return
         if verdict.handshake and not verdict.verified:
             # Anybody can send it, and it makes no events: it is bounded as refusals are.
             await self._leave_evidence(captured, cause=_HANDSHAKE)
         else:
             await self._capture.store(captured)
-        await _answer_accepted(send, source, request_id, inbound, verdict)
+        await answer_accepted(send, source, request_id, inbound, verdict)
         instruments.accept_seconds.observe(time.perf_counter() - began)
 
     async def _judge(
@@ -321,89 +284,11 @@ def _read_version(connection: Connection[Any]) -> int:
     return int(row[0])
 
 
-class _Body:
-    """One call's body: what it holds of the process's bytes, and its limit."""
-
-    def __init__(self, held: HeldBytes, limit: int) -> None:
-        self._held = held
-        self._limit = limit
-        self._size = 0
-
-    async def read(self, scope: Scope, receive: Receive) -> bytes | None:
-        """The whole body; None as soon as it is known to be too large. What still comes is the server's to drop."""
-        announced = _header(scope, b"content-length")
-        if announced.isdigit() and int(announced) > self._limit:
-            return None
-        chunks: list[bytes] = []
-        while True:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise _Disconnected
-            chunk = message.get("body", b"")
-            if self._size + len(chunk) > self._limit:
-                return None
-            self._held.take(len(chunk))
-            self._size += len(chunk)
-            chunks.append(chunk)
-            if not message.get("more_body", False):
-                return chunks[0] if len(chunks) == 1 else b"".join(chunks)
-
-    def let_go(self) -> None:
-        self._held.give_back(self._size)
-
-
 def _method_refused(source: SourceEntry, method: str) -> Rejection:
     allowed = ", ".join(sorted(source.methods))
     message = f"this source takes {allowed}, not {method}"
     return Rejection(405, "SOURCE_METHOD_NOT_ALLOWED", message, ((b"allow", allowed.encode()),))
 
 
-def _header(scope: Scope, name: bytes) -> str:
-    for key, value in scope["headers"]:
-        if key == name:
-            return str(value.decode("latin-1"))
-    return ""
-
-
 def _rest(path: str) -> str:
     return "" if path == "/" else path
-
-
-async def _answer_accepted(
-    send: Send, source: SourceEntry, request_id: str, inbound: InboundRequest | None, verdict: Verdict
-) -> None:
-    answer = verdict.answer or source.response
-    if isinstance(answer, CustomResponse):
-        answer = answer.fixed or (answer.answer(inbound, request_id) if inbound is not None else None)
-    if answer is not None:
-        return await _answer_with(send, answer)
-    body = b'{"ok":true,"queued":true,"transport":"queue","request_id":"%b"}' % request_id.encode()
-    return await _answer(send, 200, [_JSON], body)
-
-
-async def _answer_rejected(send: Send, rejection: Rejection) -> None:
-    if rejection.answer is not None:
-        return await _answer_with(send, rejection.answer)
-    return await _answer_error(send, rejection.status, rejection.cause, rejection.message, headers=rejection.headers)
-
-
-async def _answer_with(send: Send, answer: Answer) -> None:
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
-    await _answer(send, answer.status, headers, answer.body)
-
-
-async def _answer_unavailable(send: Send, reason: str, message: str) -> None:
-    instruments.requests_refused.add(1, reason)
-    await _answer_error(send, 503, "UNAVAILABLE", message, headers=((b"retry-after", b"5"),))
-
-
-async def _answer_error(
-    send: Send, status: int, code: str, message: str, *, headers: tuple[tuple[bytes, bytes], ...] = ()
-) -> None:
-    await _answer(send, status, [_JSON, *headers], orjson.dumps(envelope(message=message, code=code)))
-
-
-async def _answer(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-    length = (b"content-length", str(len(body)).encode())
-    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
-    await send({"type": "http.response.body", "body": body})

@@ -13,7 +13,8 @@ import pytest
 from django.db import DatabaseError
 
 from events import capture as capture_module
-from events.ingress import EvidenceBudget, HeldBytes, Ingress, SourceAddress, _Overloaded, _refresh
+from events.inbound_body import HeldBytes, Overloaded
+from events.ingress import EvidenceBudget, Ingress, SourceAddress, _refresh
 from events.models import DiscardedRequests, Request, RouteJob
 from events.tests.plane import add_source, change, make_plane
 from events.tests.seed import Project
@@ -349,7 +350,7 @@ def test_what_a_process_holds_is_bounded_and_given_back(project: Project) -> Non
 def test_held_bytes_are_refused_beyond_the_limit() -> None:
     held = HeldBytes(10)
     held.take(10)
-    with pytest.raises(_Overloaded):
+    with pytest.raises(Overloaded):
         held.take(1)
     held.give_back(1)
     held.take(1)
