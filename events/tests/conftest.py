@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from events.tests.seeded import history, readable  # noqa: F401 - fixtures
+from events.tests.stages import brief_transformations, brisk_delivery, door, project, router  # noqa: F401 - fixtures
 from fasthook.testing import ApiCaller, nudges, transactional_db  # noqa: F401 - fixtures
 
 if TYPE_CHECKING:

@@ -15,16 +15,11 @@ from events import capture as module
 from events.capture import Capture, CapturedRequest, CaptureFailed
 from events.models import DiscardedRequests, Request, RouteJob
 from events.partitions import ensure_partitions
-from events.tests.plane import captured, make_plane
+from events.tests.plane import captured
 from events.tests.seed import Project
 from fasthook.lib.ids import time_of
 
 MINUTE = datetime(2026, 5, 29, 10, 0, 30, tzinfo=UTC)
-
-
-@pytest.fixture
-def project(transactional_db: None) -> Project:
-    return make_plane()
 
 
 def run(work: Callable[[Capture], Awaitable[Any]]) -> Any:

@@ -19,33 +19,15 @@ from events import delivery, queue
 from events.delivery import Deliverer
 from events.models import Attempt, DeliveryJob, DeliveryLane, Event, Request
 from events.queue import AttemptResult
-from events.tests.plane import accept_and_route, add_connection, add_destination, change, make_plane, set_job
+from events.tests.plane import accept_and_route, add_connection, add_destination, change, set_job
 from events.tests.seed import Project
 from fasthook.lib.clock import utc_now
 from teams.models import ProjectSecrets
 from teams.secrets import rotate_project_secrets
 
-pytestmark = pytest.mark.usefixtures("transactional_db")
+pytestmark = pytest.mark.usefixtures("transactional_db", "brisk_delivery")
 DEADLINE_S = 10.0
 RETRY = [{"type": "retry", "strategy": "linear", "interval": 60_000, "count": 3}]
-
-
-@pytest.fixture
-def project(transactional_db: None, settings: Any) -> Project:
-    settings.DELIVERY_ALLOWED_NETWORKS = ["127.0.0.0/8"]
-    return make_plane()
-
-
-@pytest.fixture(autouse=True)
-def _brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A drain ends as soon as it is idle, and looks around more often."""
-    wait = Deliverer._wait
-
-    async def brief(self: Deliverer, seconds: float) -> None:
-        await wait(self, min(seconds, 0.02))
-
-    monkeypatch.setattr(Deliverer, "_wait", brief)
-    monkeypatch.setattr(delivery, "LINGER_S", 0.0)
 
 
 def run(work: Callable[[Deliverer], Awaitable[Any]]) -> Any:

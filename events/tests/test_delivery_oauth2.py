@@ -5,38 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from typing import Any
 
 import pytest
 
 from destinations.tests.receivers import OK, Answer, Received, answers, receiver
-from events import delivery
 from events.delivery import Deliverer
 from events.models import Attempt, DeliveryJob, Event
-from events.tests.plane import accept_and_route, change, make_plane
+from events.tests.plane import accept_and_route, change
 from events.tests.seed import Project
 
-pytestmark = pytest.mark.usefixtures("transactional_db")
+pytestmark = pytest.mark.usefixtures("transactional_db", "brisk_delivery")
 DEADLINE_S = 10.0
 RETRY = [{"type": "retry", "strategy": "linear", "interval": 60_000, "count": 3, "response_status_codes": ["501"]}]
-
-
-@pytest.fixture
-def project(transactional_db: None, settings: Any) -> Project:
-    settings.DELIVERY_ALLOWED_NETWORKS = ["127.0.0.0/8"]
-    return make_plane()
-
-
-@pytest.fixture(autouse=True)
-def _brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A drain ends as soon as it is idle, and looks around more often."""
-    wait = Deliverer._wait
-
-    async def brief(self: Deliverer, seconds: float) -> None:
-        await wait(self, min(seconds, 0.02))
-
-    monkeypatch.setattr(Deliverer, "_wait", brief)
-    monkeypatch.setattr(delivery, "LINGER_S", 0.0)
 
 
 def deliver(project: Project, token_answer: Answer, answer: Answer, *, batches: int, size: int = 1) -> list[Received]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -48,20 +47,6 @@ class Told:
 def project(transactional_db: None, settings: Any) -> Project:
     settings.TRANSFORM_CPU_S = 0.1
     return make_plane()
-
-
-@pytest.fixture
-def door(project: Project) -> Iterator[DataConnection]:
-    opened = DataConnection("test")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def router(project: Project) -> Iterator[Router]:
-    made = Router()
-    yield made
-    made.close()
 
 
 def told_by(ran: DryRun) -> Told:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -15,35 +14,15 @@ from cryptography.fernet import Fernet
 from events import evaluation, routing
 from events.models import DeliveryJob, Event, RouteJob, TransformationExecution
 from events.routing import Router
-from events.tests.plane import accept, add_connection, add_source, captured, change, make_plane
+from events.tests.plane import accept, add_connection, add_source, captured, change
 from events.tests.seed import Project
 from events.tests.transforming import GOOD, LOOP, event_of, route_all, route_with, transform
 from fasthook.lib.sql import DataConnection
 
-
-@pytest.fixture
-def project(transactional_db: None) -> Project:
-    return make_plane()
-
-
-@pytest.fixture
-def door(transactional_db: None) -> Iterator[DataConnection]:
-    opened = DataConnection("test")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def router(transactional_db: None, settings: Any) -> Iterator[Router]:
-    """Its transformations may take a fifth of what they usually may."""
-    settings.TRANSFORM_CPU_S = 0.2
-    made = Router()
-    yield made
-    made.close()
-
+pytestmark = pytest.mark.usefixtures("brief_transformations")
 
 HOSTILE = {
-    "loops": (LOOP, "used more than 0.2 s of CPU time"),
+    "loops": (LOOP, "used more than 0.5 s of CPU time"),
     "eats memory": ("const kept = []; while (true) kept.push(new Array(100000).fill(1));", "memory"),
     "recurses": ("(function again() { again(); })();", ""),
     "throws": ("throw new Error('no');", "Error: no"),
@@ -181,7 +160,7 @@ def test_a_request_with_many_long_transformations_comes_to_its_end(
     assert list(Event.objects.values_list("status", flat=True)) == ["FAILED"] * 4
     assert not RouteJob.objects.exists()
     messages = set(Event.objects.values_list("failure_message", flat=True))
-    assert messages == {"TRANSFORMATION_FAILED: used more than 0.2 s of CPU time"}
+    assert messages == {"TRANSFORMATION_FAILED: used more than 0.5 s of CPU time"}
 
 
 def test_a_request_whose_transformations_never_come_to_an_end_in_time_fails_in_part(
@@ -200,7 +179,7 @@ def test_a_request_whose_transformations_never_come_to_an_end_in_time_fails_in_p
     assert messages == [
         *["TRANSFORMATION_FAILED: its turn did not come: the transformations of this request took too long together"]
         * 2,
-        *["TRANSFORMATION_FAILED: used more than 0.2 s of CPU time"] * 2,
+        *["TRANSFORMATION_FAILED: used more than 0.5 s of CPU time"] * 2,
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from events import queue
 from events.models import Attempt, DeliveryJob, DeliveryLane, Event, Request
 from events.queue import AttemptResult, Claim, ClaimedJob, ClaimRequest, claim_due_jobs, finish_attempts
 from events.states import Rank, Trigger, rank_of
-from events.tests.plane import add_destination, change, database_now, make_plane
+from events.tests.plane import add_destination, change, database_now
 from events.tests.seed import Project, build_event, build_request
 from fasthook.lib.clock import utc_now
 from fasthook.lib.ids import new_id
@@ -23,18 +23,6 @@ from fasthook.lib.sql import DataConnection
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture
-def project(transactional_db: None) -> Project:
-    return make_plane()
-
-
-@pytest.fixture
-def door(transactional_db: None) -> Iterator[DataConnection]:
-    opened = DataConnection("test")
-    yield opened
-    opened.close()
 
 
 def add_jobs(project: Project, count: int, *, destination_id: str | None = None, **values: Any) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -20,7 +20,7 @@ from events.branching import MAX_TRIES
 from events.maintenance import _delete_in_pages
 from events.models import DeduplicationKey, DeliveryJob, Event, RouteJob
 from events.routing import Router
-from events.tests.plane import accept, add_connection, captured, change, make_plane
+from events.tests.plane import accept, add_connection, captured, change
 from events.tests.seed import Project
 from fasthook.lib.clock import utc_now
 from fasthook.lib.ids import time_of
@@ -28,25 +28,6 @@ from fasthook.lib.sql import DataConnection
 
 DEDUP = [{"type": "deduplicate", "window": 60_000, "include_fields": ["body.id"]}]
 FILTER = [{"type": "filter", "body": {"kind": "wanted"}}]
-
-
-@pytest.fixture
-def project(transactional_db: None) -> Project:
-    return make_plane()
-
-
-@pytest.fixture
-def door(transactional_db: None) -> Iterator[DataConnection]:
-    opened = DataConnection("test")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def router(transactional_db: None) -> Iterator[Router]:
-    made = Router()
-    yield made
-    made.close()
 
 
 def between_claim_and_write(router: Router, monkeypatch: pytest.MonkeyPatch, act: Callable[[], Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -15,34 +15,14 @@ from connections.sandbox.sandbox import Sandbox
 from events import routing
 from events.models import DeduplicationKey, DeliveryJob, Event, EventPayload, RouteJob, TransformationExecution
 from events.routing import Router
-from events.tests.plane import accept, add_connection, add_source, captured, change, make_plane
+from events.tests.plane import accept, add_connection, add_source, captured, change
 from events.tests.seed import Project
 from events.tests.transforming import GOOD, event_of, transform
 from fasthook.lib.clock import utc_now
 from fasthook.lib.sql import DataConnection
 
+pytestmark = pytest.mark.usefixtures("brief_transformations")
 DEDUP = {"type": "deduplicate", "window": 60_000, "include_fields": ["body.id"]}
-
-
-@pytest.fixture
-def project(transactional_db: None) -> Project:
-    return make_plane()
-
-
-@pytest.fixture
-def door(transactional_db: None) -> Iterator[DataConnection]:
-    opened = DataConnection("test")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def router(transactional_db: None, settings: Any) -> Iterator[Router]:
-    """Its transformations may take a fifth of what they usually may."""
-    settings.TRANSFORM_CPU_S = 0.2
-    made = Router()
-    yield made
-    made.close()
 
 
 def between_evaluation_and_write(router: Router, monkeypatch: pytest.MonkeyPatch, act: Callable[[], Any]) -> None:
