@@ -12,8 +12,10 @@ from destinations.services import delete_destination
 from fasthook.lib.nudge import nudge_after_commit
 from sources.models import Source
 from sources.services import delete_source
+from teams.audit import entry, record_all
+from teams.calls import current_who
 from teams.config_version import next_config_version
-from teams.configuration import lock_for_team, stamp
+from teams.configuration import lock_for_team, show, stamp
 from teams.models import Team
 from teams.scoping import for_team
 
@@ -34,10 +36,12 @@ def delete_destination_with_connections(team: Team, destination_id: str, *, now:
 
 def _delete_connections(team: Team, *, now: datetime, **end: str) -> None:
     live = for_team(Connection, team).filter(**end).order_by("id")
-    ids = list(live.select_for_update(no_key=True).values_list("id", flat=True))
-    if not ids:
+    rows = list(live.select_for_update(no_key=True))
+    if not rows:
         return
-    Connection.objects.filter(id__in=ids).update(
+    who = current_who()
+    record_all([entry(who, "connection.deleted", row, before=show(row, row.shown_as)) for row in rows])
+    Connection.objects.filter(id__in=[row.id for row in rows]).update(
         deleted_at=stamp(now), settle_requested_at=now, updated_at=now, version=next_config_version()
     )
     nudge_after_commit("settle")

@@ -10,17 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from django.db import models
-
 from destinations.models import Destination
 from destinations.services import plan_destination_upsert
 from fasthook.lib.errors import NotFound, invalid
 from sources.models import Source
 from sources.services import plan_source_upsert
 from teams.configuration import PendingWrite, lock_for_team
-from teams.models import Team
+from teams.models import Resource, Team
 
-End = TypeVar("End", bound=models.Model)
+End = TypeVar("End", bound=Resource)
 
 
 @dataclass(frozen=True, slots=True)

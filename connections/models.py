@@ -20,6 +20,14 @@ class Connection(Resource):
     # Waiting work is to be brought in line with this row's state (events/settling.py); null when it is.
     settle_requested_at = models.DateTimeField(null=True, blank=True)
 
+    shown_as = {
+        **Resource.shown_as,
+        "source": "source_id",
+        "destination": "destination_id",
+        "rules": "rules",
+        "paused_at": "paused_at",
+    }
+
     class Meta:
         constraints = [
             models.UniqueConstraint(
@@ -42,6 +50,8 @@ class Transformation(Resource):
     env = EncryptedJSONField(default=dict, help_text="Names and text values, as process.env has them.")
     # A rule that names it uses it: there is no state in between.
     disabled_at = None
+
+    shown_as = {"name": "name", "description": "description", "code": "code", "env": "env"}
 
     class Meta:
         constraints = [

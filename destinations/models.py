@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.db import models
 
+from destinations.outbound.auth import DESTINATION_SECRET_FIELDS
 from fasthook.lib.fields import EncryptedJSONField, IdField
 from teams.models import Resource
 
@@ -34,6 +37,20 @@ class Destination(Resource):
     # Waiting work is to be brought in line with this row's state (events/settling.py); null when it is.
     settle_requested_at = models.DateTimeField(null=True, blank=True)
 
+    shown_as = {
+        **Resource.shown_as,
+        "type": "type",
+        "url": "config.url",
+        "http_method": "config.http_method",
+        "rate_limit": "config.rate_limit",
+        "rate_limit_period": "config.rate_limit_period",
+        "max_concurrency": "config.max_concurrency",
+        "timeout_s": "config.timeout",
+        "path_forwarding_disabled": "config.path_forwarding_disabled",
+        "auth_type": "config.auth_type",
+        "auth": "config.auth",
+    }
+
     class Meta:
         constraints = [
             models.UniqueConstraint(
@@ -46,3 +63,6 @@ class Destination(Resource):
                 fields=["id"], condition=models.Q(settle_requested_at__isnull=False), name="destination_to_settle"
             ),
         ]
+
+    def secret_keys(self, column: str) -> Collection[str]:
+        return DESTINATION_SECRET_FIELDS.get(self.auth_type or "", ()) if column == "auth" else ()

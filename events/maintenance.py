@@ -11,6 +11,7 @@ from django.db import connection
 from events.partitions import ensure_partitions
 from events.rehearsals.models import RuleRehearsal
 from events.retention import drop_expired
+from fasthook.lib.ids import first_id_at
 from fasthook.lib.nudge import insist
 from teams.models import SessionToken
 
@@ -45,12 +46,17 @@ def keep_house(*, now: datetime) -> None:
     dropped = drop_expired(now=now, retention_days=retention_days)
     windows = _delete_in_pages("deduplication_key", "expires_at < now()")
     counters = _delete_in_pages("discarded_requests", "minute < %s", now - timedelta(days=retention_days["requests"]))
+    audit = _delete_in_pages(
+        "teams_auditentry", "id < %s", first_id_at("aud", now - timedelta(days=settings.RETENTION_DAYS_AUDIT))
+    )
     SessionToken.objects.filter(expires_at__lt=now).delete()
     RuleRehearsal.objects.filter(finished_at__lt=now - _REHEARSALS_KEPT).delete()
-    log.info("house.kept", partitions_made=made, partitions_dropped=dropped, windows=windows, counters=counters)
+    log.info(
+        "house.kept", partitions_made=made, partitions_dropped=dropped, windows=windows, counters=counters, audit=audit
+    )
 
 
-def _delete_in_pages(table: str, condition: str, *params: datetime) -> int:
+def _delete_in_pages(table: str, condition: str, *params: datetime | str) -> int:
     deleted = 0
     while True:
         with connection.cursor() as cursor:

@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 from events.models import AttemptStatus, RequestStatus
 from events.states import Status, Trigger
-from fasthook.lib.describe import CountOutput, Output, list_answer
+from fasthook.lib.describe import AppliedRangeOutput, CountOutput, Output, list_answer
 from fasthook.lib.inputs import MomentField, ObjectField
 
 
@@ -94,13 +94,6 @@ class AttemptOutput(serializers.Serializer[Any]):
     latency = serializers.IntegerField(help_text="Milliseconds.")
     created_at = MomentField()
     delivered_at = MomentField(allow_null=True)
-
-
-class AppliedRangeOutput(serializers.Serializer[Any]):
-    to = MomentField()
-
-    def get_fields(self) -> dict[str, Any]:
-        return {"from": MomentField(), **super().get_fields()}
 
 
 class EvidenceCountOutput(CountOutput):

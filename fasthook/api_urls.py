@@ -18,6 +18,7 @@ from events.executions_api import ExecutionViewSet
 from events.rehearsals.api import RehearsalViewSet
 from sources.api import SourceViewSet
 from teams.api import LoginViewSet, ProjectSecretsViewSet, SessionViewSet
+from teams.audit_api import AuditViewSet
 
 sources: Callable[..., Any] = SourceViewSet.as_view
 destinations: Callable[..., Any] = DestinationViewSet.as_view
@@ -42,6 +43,8 @@ urlpatterns = [
     path("auth/me", SessionViewSet.as_view({"get": "me"})),
     path("project-secrets", ProjectSecretsViewSet.as_view({"get": "retrieve", "put": "replace"})),
     path("project-secrets/rotate", ProjectSecretsViewSet.as_view({"post": "rotate"})),
+    # ---- Who changed what
+    path("audit", AuditViewSet.as_view({"get": "list"})),
     # ---- Sources
     path("sources", sources(COLLECTION)),
     path("sources/count", sources(COUNT)),

@@ -96,6 +96,7 @@ RETENTION_DAYS_BY_TABLE: dict[str, int] = {
     "attempts": env.int("RETENTION_DAYS_ATTEMPTS", default=RETENTION_DAYS),
     "transformation_executions": env.int("RETENTION_DAYS_TRANSFORMATION_EXECUTIONS", default=RETENTION_DAYS),
 }
+RETENTION_DAYS_AUDIT: int = env.int("RETENTION_DAYS_AUDIT", default=365)
 SESSION_TOKEN_DAYS: int = env.int("SESSION_TOKEN_DAYS", default=30)
 SIGNING_SECRET_GRACE_S: int = env.int("SIGNING_SECRET_GRACE_S", default=24 * 3600)
 LOGIN_ATTEMPTS_PER_MINUTE: int = env.int("LOGIN_ATTEMPTS_PER_MINUTE", default=10)
@@ -125,6 +126,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "teams.calls.call_middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

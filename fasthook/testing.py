@@ -112,7 +112,7 @@ def _delete_rows() -> None:
     tables = (
         "requests events event_payloads attempts transformation_executions route_job delivery_job delivery_lane"
         " deduplication_key discarded_requests rule_rehearsal connections_connection connections_transformation"
-        " destinations_destination sources_source teams_projectsecrets teams_team"
+        " destinations_destination sources_source teams_projectsecrets teams_team teams_auditentry"
     )
     with connection.cursor() as cursor:
         # Threads that have ended leave their connections of Django's behind.

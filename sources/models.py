@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from fasthook.lib.fields import EncryptedJSONField, IdField
+from sources.verification.config import SECRET_FIELDS
 from teams.models import Resource
 
 
@@ -19,6 +22,15 @@ class Source(Resource):
     allowed_http_methods = ArrayField(models.CharField(max_length=7), default=list)
     custom_response = models.JSONField(null=True, blank=True)
 
+    shown_as = {
+        **Resource.shown_as,
+        "type": "type",
+        "auth_type": "config.auth_type",
+        "auth": "config.auth",
+        "allowed_http_methods": "config.allowed_http_methods",
+        "custom_response": "config.custom_response",
+    }
+
     class Meta:
         constraints = [
             models.UniqueConstraint(
@@ -29,3 +41,6 @@ class Source(Resource):
     @property
     def url(self) -> str:
         return settings.INGRESS_URL_TEMPLATE.format(base=settings.BASE_URL, slug=self.slug)
+
+    def secret_keys(self, column: str) -> Collection[str]:
+        return SECRET_FIELDS.get(self.auth_type or "", ()) if column == "auth" else ()

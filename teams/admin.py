@@ -12,8 +12,10 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from fasthook.lib.staff import ReadOnlyAdmin
-from teams.models import ConfigVersion, Membership, ProjectSecrets, SessionToken, Team, User
+from fasthook.lib.clock import iso
+from fasthook.lib.ids import time_of
+from fasthook.lib.staff import EvidenceAdmin, ReadOnlyAdmin
+from teams.models import AuditEntry, ConfigVersion, Membership, ProjectSecrets, SessionToken, Team, User
 
 
 class _LowerCaseEmail:
@@ -130,3 +132,26 @@ class SessionTokenAdmin(ReadOnlyAdmin):
 @admin.register(ConfigVersion)
 class ConfigVersionAdmin(ReadOnlyAdmin):
     list_display = ("id", "version")
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(EvidenceAdmin):
+    found_by = {
+        "aud": "id",
+        "tm": "team_id",
+        "usr": "actor_id",
+        "key": "actor_id",
+        "src": "resource_id",
+        "des": "resource_id",
+        "conn": "resource_id",
+        "trs": "resource_id",
+        "evt": "resource_id",
+        "req": "resource_id",
+        "bch": "resource_id",
+    }
+    list_display = ("id", "at", "team_id", "action", "actor_label", "ip", "resource_id", "resource_name")
+    ordering = ("-id",)
+
+    @admin.display(description="at")
+    def at(self, entry: AuditEntry) -> str | None:
+        return iso(time_of(entry.id))

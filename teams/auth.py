@@ -15,8 +15,9 @@ from rest_framework.request import Request
 from fasthook.lib.clock import utc_now
 from fasthook.lib.crypto import credential_digest
 from fasthook.lib.errors import Forbidden, InvalidInput, NotAuthenticated, invalid
+from teams.calls import act_as, who_is
 from teams.credentials import API_KEY, SESSION_TOKEN, Actor, Credential, CredentialKind
-from teams.models import Membership, Role, SessionToken, Team, User
+from teams.models import Membership, ProjectSecrets, Role, SessionToken, Team, User
 
 CHALLENGE = "Bearer"
 
@@ -56,12 +57,14 @@ def refused(message: str, *, code: str = "NOT_AUTHENTICATED") -> NotAuthenticate
 
 
 def _api_key_credential(token: str) -> Credential:
-    team = Team.objects.filter(secrets__api_key_digest=credential_digest(token)).first()
-    if team is None:
+    # Only these columns: the others are sealed, and opening them costs.
+    secrets = ProjectSecrets.objects.filter(api_key_digest=credential_digest(token))
+    found = secrets.select_related("team").only("api_key_id", "team").first()
+    if found is None:
         raise refused(
             "the API key is not valid; it may have been rotated (GET /v1/project-secrets shows the current one)"
         )
-    return Credential(kind=CredentialKind.API_KEY, team=team)
+    return Credential(kind=CredentialKind.API_KEY, team=found.team, key_id=found.api_key_id)
 
 
 def _session_credential(token: str) -> Credential:
@@ -92,7 +95,7 @@ def select_team(credential: Credential, wanted: str | None) -> tuple[Team, Actor
     if credential.team is not None:
         if wanted not in (None, credential.team.id):
             raise _unreachable(wanted)
-        return credential.team, Actor(kind=credential.kind, role=Role.MEMBER, user=None)
+        return credential.team, Actor(kind=credential.kind, role=Role.MEMBER, user=None, key_id=credential.key_id)
     memberships = memberships_of(credential)
     chosen = [each for each in memberships if each.team_id == wanted] if wanted else memberships
     if not chosen:
@@ -136,6 +139,7 @@ class TeamPermission(BasePermission):
         if actor.reads_only and not self.allows_viewer(request):
             raise Forbidden("viewers may only read; ask an owner of the team for another role", code="ROLE_READ_ONLY")
         request.team, request.actor = team, actor  # type: ignore[attr-defined]
+        act_as(who_is(actor))
         return True
 
     def allows_viewer(self, request: Request) -> bool:

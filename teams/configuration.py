@@ -1,4 +1,4 @@
-"""How a row of configuration is written: compared first, then versioned under the gate, then saved.
+"""How a row of configuration is written: compared first, told to the audit log, versioned under the gate, then saved.
 
 Whoever writes locks the rows first (source before destination before connection) and takes the version last. That order
 is the same everywhere, so writers wait for each other and never in a circle.
@@ -6,22 +6,27 @@ is the same everywhere, so writers wait for each other and never in a circle.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any, Generic, NoReturn, TypeVar
 
 from django.db import IntegrityError, models, transaction
 
 from fasthook.lib.errors import Conflict
+from teams.audit import entry, record_all
+from teams.calls import current_who
 from teams.config_version import next_config_version
-from teams.models import Team
+from teams.models import AuditEntry, Resource, Team
 from teams.scoping import for_team, not_found
 
-Row = TypeVar("Row", bound=models.Model)
+Row = TypeVar("Row", bound=Resource)
 Result = TypeVar("Result")
 
 # Two callers that upsert one new name race for it once; a third try would need a deletion in between as well.
 _MAX_TRIES = 5
+# A change of nothing else is one of state, and is told as such.
+_STATE = frozenset({"disabled_at", "paused_at", "settle_requested_at"})
 
 
 def stamp(now: datetime) -> datetime:
@@ -30,26 +35,65 @@ def stamp(now: datetime) -> datetime:
 
 
 class PendingWrite(Generic[Row]):
-    """A row that is locked or new, with what is to change. Nothing is written before `write`."""
+    """A row that is locked or new, with what is to change. Nothing is written before `write`.
 
-    __slots__ = ("changes", "created", "row")
+    `before` and `after` are what differs as it may be shown, under the API's names: None before a creation, and after
+    a deletion.
+    """
+
+    __slots__ = ("after", "before", "changes", "created", "row")
 
     def __init__(self, row: Row, changes: Mapping[str, Any], *, created: bool) -> None:
         self.row = row
         self.created = created
         self.changes = {name: value for name, value in changes.items() if created or getattr(row, name) != value}
+        deleted = "deleted_at" in self.changes
+        told = row.shown_as if created or deleted else [name for name in row.shown_as if name in self.changes]
+        self.before = None if created else show(row, told)
         for name, value in self.changes.items():
             setattr(row, name, value)
+        self.after = None if deleted else show(row, told)
 
     def write(self) -> Row:
         """Saves what changed, under the next version; a row that does not change keeps its version and time."""
-        if self.created:
-            self.row.version = next_config_version()  # type: ignore[attr-defined]
-            self.row.save(force_insert=True)
-        elif self.changes:
-            self.row.version = next_config_version()  # type: ignore[attr-defined]
-            self.row.save(update_fields=[*self.changes, "version", "updated_at"])
+        write_all([self])
         return self.row
+
+    def audit_entry(self) -> AuditEntry:
+        action = f"{self.row._meta.model_name}.{self._verb()}"
+        return entry(current_who(), action, self.row, before=self.before, after=self.after)
+
+    def _verb(self) -> str:
+        if self.created:
+            return "created"
+        if "deleted_at" in self.changes:
+            return "deleted"
+        if self.changes.keys() <= _STATE:
+            if "disabled_at" in self.changes:
+                return "disabled" if self.changes["disabled_at"] else "enabled"
+            return "paused" if self.changes["paused_at"] else "unpaused"
+        return "updated"
+
+
+def show(row: Resource, columns: Iterable[str]) -> dict[str, Any]:
+    return {row.shown_as[column]: row.shown(column) for column in columns}
+
+
+def write_all(writes: Sequence[PendingWrite[Any]]) -> None:
+    """Saves what changes of all of them, in this order, under one version and with one INSERT into the audit log."""
+    changing = [write for write in writes if write.created or write.changes]
+    if not changing:
+        return
+    record_all([write.audit_entry() for write in changing])
+    version = next_config_version()
+    for write in changing:
+        write.row.version = version
+    for (model, created), alike in groupby(changing, key=lambda write: (type(write.row), write.created)):
+        if created:
+            model._default_manager.bulk_create([write.row for write in alike])
+        else:
+            for write in alike:
+                write.row.save(update_fields=[*write.changes, "version", "updated_at"])
 
 
 def lock_for_team(model: type[Row], team: Team, identifier: str) -> Row:

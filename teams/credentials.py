@@ -30,6 +30,7 @@ class Credential:
     user: User | None = None
     team: Team | None = None
     session_id: str | None = None
+    key_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Actor:
     kind: CredentialKind
     role: Role
     user: User | None
+    key_id: str | None = None
 
     @property
     def reads_only(self) -> bool:

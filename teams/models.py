@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 
-from fasthook.lib.fields import EncryptedJSONField, IdField
+from fasthook.lib.clock import iso
+from fasthook.lib.fields import EncryptedJSONField, IdField, JSONTextField, RefField
+from fasthook.lib.masking import mask_auth
 
 
 class Team(models.Model):
@@ -81,11 +85,30 @@ class Resource(models.Model):
     # The configuration's version that the row was last saved under: see config_version.py.
     version = models.BigIntegerField(default=0, db_index=True)
 
+    # Which columns the audit log and a plan show, and how the API spells them.
+    shown_as: ClassVar[Mapping[str, str]] = {
+        "name": "name",
+        "description": "description",
+        "disabled_at": "disabled_at",
+    }
+
     class Meta:
         abstract = True
 
     def __str__(self) -> str:
         return self.name
+
+    def shown(self, column: str) -> Any:
+        """The column's value as anybody of the team may see it: JSON, secrets masked."""
+        value = getattr(self, self._meta.get_field(column).attname)  # type: ignore[union-attr]
+        if isinstance(value, datetime):
+            return iso(value)
+        return mask_auth(value, self.secret_keys(column)) if isinstance(value, Mapping) else value
+
+    def secret_keys(self, column: str) -> Collection[str]:
+        """The keys of an object that are secret: of what is encrypted all of them, unless a resource knows better."""
+        sealed = isinstance(self._meta.get_field(column), EncryptedJSONField)
+        return getattr(self, column).keys() if sealed else ()
 
 
 class ProjectSecrets(models.Model):
@@ -137,3 +160,45 @@ class ConfigVersion(models.Model):
 
     def __str__(self) -> str:
         return str(self.version)
+
+
+class ActorType(models.TextChoices):
+    MEMBER = "member"
+    API_KEY = "api_key"
+    STAFF = "staff"  # in the admin
+    SYSTEM = "system"  # nobody asked: the bootstrap, a provider's handshake
+    ANONYMOUS = "anonymous"  # a sign-in that was refused
+
+
+class AuditEntry(models.Model):
+    """Who changed or did what. Its time is that of its id. Written by teams/audit.py, never updated."""
+
+    id = IdField(prefix="aud", primary_key=True)
+    team_id = RefField(null=True, help_text="Null: a sign-in of nobody's, or of somebody without a team.")
+    action = models.TextField(help_text="Such as connection.paused.")
+    actor_type = models.TextField(choices=ActorType.choices)
+    actor_id = RefField(null=True)
+    actor_label = models.TextField(blank=True)
+    ip = models.TextField(null=True)
+    request_id = models.TextField(null=True, help_text="Of the call, as X-Request-Id of its answer.")
+    resource_type = models.TextField()
+    resource_id = RefField(null=True)
+    resource_name = models.TextField(blank=True)
+    before = JSONTextField(null=True)
+    after = JSONTextField(null=True)
+    meta = JSONTextField(null=True)
+
+    class Meta:
+        verbose_name_plural = "audit entries"
+        indexes = [
+            # Readers: the team's list, and that list by action, by kind of resource, by one resource, by one actor.
+            # Retention and the admin read by the key.
+            models.Index(fields=["team_id", "id"], name="audit_of_team"),
+            models.Index(fields=["team_id", "action", "id"], name="audit_by_action"),
+            models.Index(fields=["team_id", "resource_type", "id"], name="audit_by_type"),
+            models.Index(fields=["resource_id", "id"], name="audit_by_resource"),
+            models.Index(fields=["actor_id", "id"], name="audit_by_actor"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.resource_name or self.resource_id or ''}".strip()

@@ -11,10 +11,12 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from fasthook.lib.crypto import credential_digest
+from fasthook.lib.crypto import credential_digest, mask
 from fasthook.lib.errors import Conflict, InvalidInput, NotFound, invalid
 from fasthook.lib.ids import new_id
 from fasthook.lib.signing_secret import generate_signing_secret, validate_signing_secret
+from teams.audit import Subject, record
+from teams.calls import current_who
 from teams.config_version import next_config_version
 from teams.credentials import API_KEY, new_api_key
 from teams.models import ProjectSecrets, Team
@@ -61,6 +63,7 @@ def rotate_project_secrets(team: Team, names: Collection[str] | None, *, now: da
         team,
         api_key=new_api_key() if API_KEY_FIELD in chosen else None,
         signing_secret=generate_signing_secret() if SIGNING_SECRET_FIELD in chosen else None,
+        action="project_secrets.rotated",
         now=now,
     )
 
@@ -78,16 +81,21 @@ def put_project_secrets(
     if signing_secret is not None:
         validate_signing_secret(signing_secret, at=SIGNING_SECRET_FIELD)
     try:
-        return _replace(team, api_key=api_key, signing_secret=signing_secret, now=now)
+        return _replace(
+            team, api_key=api_key, signing_secret=signing_secret, action="project_secrets.replaced", now=now
+        )
     except IntegrityError:
         raise Conflict("this API key is in use; make another one", code="API_KEY_IN_USE") from None
 
 
 @transaction.atomic
-def _replace(team: Team, *, api_key: str | None, signing_secret: str | None, now: datetime) -> ProjectSecrets:
+def _replace(
+    team: Team, *, api_key: str | None, signing_secret: str | None, action: str, now: datetime
+) -> ProjectSecrets:
     row = ProjectSecrets.objects.select_for_update().filter(team=team).first()
     if row is None:
         raise NotFound("this team has no project secrets")
+    before = _shown(row)
     changed: list[str] = []
     if api_key is not None and api_key != row.api_key:
         row.api_key, row.api_key_digest = api_key, credential_digest(api_key)
@@ -100,6 +108,22 @@ def _replace(team: Team, *, api_key: str | None, signing_secret: str | None, now
         changed += ["signing_secret", "signing_secret_id", "signing_secret_rotated_at"]
         changed += ["previous_signing_secret", "previous_valid_until"]
     if changed:
+        after = _shown(row)
+        told = [name for name in SECRET_NAMES if before[name] != after[name]]
+        record(
+            current_who(),
+            action,
+            Subject(team.id, "project_secrets", team.id),
+            before={name: before[name] for name in told},
+            after={name: after[name] for name in told},
+        )
         row.version = next_config_version()
         row.save(update_fields=[*changed, "version"])
     return row
+
+
+def _shown(row: ProjectSecrets) -> dict[str, dict[str, str]]:
+    return {
+        API_KEY_FIELD: {"id": row.api_key_id, "masked": mask(row.api_key)},
+        SIGNING_SECRET_FIELD: {"id": row.signing_secret_id, "masked": mask(row.signing_secret)},
+    }

@@ -7,11 +7,13 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib.auth import authenticate
+from django.db import transaction
 
 from fasthook.lib.crypto import credential_digest
 from fasthook.lib.errors import NotAuthenticated
 from teams.credentials import new_session_token
 from teams.models import SessionToken, User
+from teams.sign_in_log import record_refused_sign_in, record_sign_in
 from teams.throttle import count_attempt
 
 
@@ -30,9 +32,12 @@ def sign_in(email: str, password: str, *, client_ip: str, now: datetime) -> Sess
     # Django hashes the password of an unknown user too, so that the time does not tell who exists.
     user = authenticate(username=address, password=password)
     if not isinstance(user, User):
+        record_refused_sign_in(address, now=now)
         raise NotAuthenticated("the email or the password is wrong", code="INVALID_CREDENTIALS")
-    user.session_tokens.filter(expires_at__lte=now).delete()
-    return create_session(user, now=now)
+    with transaction.atomic():
+        user.session_tokens.filter(expires_at__lte=now).delete()
+        record_sign_in(user)
+        return create_session(user, now=now)
 
 
 def create_session(user: User, *, now: datetime) -> Session:

@@ -10,6 +10,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serial
 from rest_framework import serializers
 
 from fasthook.lib.filters import ListFilter
+from fasthook.lib.inputs import MomentField
 
 View = TypeVar("View", bound=type)
 Output = type[serializers.Serializer[Any]]
@@ -17,6 +18,15 @@ Output = type[serializers.Serializer[Any]]
 
 class CountOutput(serializers.Serializer[Any]):
     count = serializers.IntegerField()
+
+
+class AppliedRangeOutput(serializers.Serializer[Any]):
+    """Of a list of what happened: the range of time that it covers."""
+
+    to = MomentField()
+
+    def get_fields(self) -> dict[str, Any]:
+        return {"from": MomentField(), **super().get_fields()}
 
 
 class _PaginationOutput(serializers.Serializer[Any]):
