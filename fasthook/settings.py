@@ -216,6 +216,8 @@ SPECTACULAR_SETTINGS = {
         "RequestStatus": "events.models.RequestStatus",
         "EventStatus": "events.states.Status",
         "AttemptStatus": "events.models.AttemptStatus",
+        "ActorType": "teams.models.ActorType",
+        "DestinationType": "destinations.models.DestinationType",
     },
 }
 

@@ -130,7 +130,7 @@ def test_every_cause_and_process_is_declared() -> None:
 
     ingress = (ROOT / "events/ingress.py").read_text()
     assert set(re.findall(r'Rejection\(\s*\d+,\s*"([A-Z_]+)"', ingress)) < set(instruments.REJECTION_CAUSES)
-    assert set(re.findall(r'_answer_unavailable\(\s*send,\s*"([A-Z_]+)"', ingress)) == set(instruments.REFUSAL_REASONS)
+    assert set(re.findall(r'\banswer_unavailable\(\s*send,\s*"([A-Z_]+)"', ingress)) == set(instruments.REFUSAL_REASONS)
     assert set(instruments.IGNORED_CAUSES) == {cause.value for cause in NEVER_DELIVERED}
     specs = process_specs({"HOST": "127.0.0.1", "PORT": "1"}, data_dir=Path("/data"))
     assert {spec.name for spec in specs} == set(instruments.PROCESSES)

@@ -72,9 +72,13 @@ def test_a_strange_request_id_is_replaced(client: ApiCaller) -> None:
 
 
 def test_a_change_that_is_rolled_back_leaves_no_entry(team: Team) -> None:
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
-        record(SYSTEM, "event.retried", Subject(team.id, "event", "evt_1"))
-        raise ZeroDivisionError
+    def record_and_fail() -> None:
+        with transaction.atomic():
+            record(SYSTEM, "event.retried", Subject(team.id, "event", "evt_1"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        record_and_fail()
     assert not AuditEntry.objects.exists()
 
 
