@@ -27,6 +27,7 @@ _EVENT_COLUMNS = {
     "ignored_cause": "text",
     "ignored_meta": "jsonb",
     "next_attempt_at": "timestamptz",
+    "batch_operation_id": "text",
     "has_payload": "bool",
     "created_at": "timestamptz",
     "updated_at": "timestamptz",
@@ -53,6 +54,7 @@ _JOB_COLUMNS = {
     "trigger": "text",
     "body_size": "int4",
     "has_payload": "bool",
+    "batch_operation_id": "text",
     "tries": "int2",
 }
 
@@ -96,6 +98,7 @@ def _event_row(branch: Branch, now: datetime) -> tuple[Any, ...]:
         branch.ignored_cause,
         Jsonb(branch.ignored_meta, dumps=orjson.dumps) if branch.ignored_meta else None,
         branch.due_at if branch.status is Status.SCHEDULED else None,
+        branch.request.batch_operation_id,
         branch.payload is not None,
         now,
         now,
@@ -132,12 +135,13 @@ def _job_row(branch: Branch) -> tuple[Any, ...]:
         connection.source_id,
         connection.id,
         connection.destination_id,
-        int(Rank.FIRST),
+        int(Rank.FIRST if branch.request.batch_operation_id is None else Rank.BULK),
         branch.due_at,
         1,
         0,
         Trigger.INITIAL,
         branch.request.body_size if payload is None else len(payload.body),
         payload is not None,
+        branch.request.batch_operation_id,
         0,
     )

@@ -39,6 +39,7 @@ class RoutableRequest:
     created_at: datetime
     body_size: int
     tries: int
+    batch_operation_id: str | None = None
     message: Message | None = None
     payload: RuleInput | None = None
 

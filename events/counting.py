@@ -62,8 +62,9 @@ def count_routed(request_ids: Collection[str], branches: Sequence[Branch]) -> No
 
 
 def count_first_wait(job: ClaimedJob, connection: ConnectionEntry | None, *, now: datetime) -> None:
-    """How long a request waited for its first attempt, unless a delay rule or a pause wanted it to."""
-    if job.attempt_number == 1 and job.trigger is Trigger.INITIAL and not (connection and connection.rules.delay_ms):
+    """How long a request waited for its first attempt, unless a delay rule, a pause or a bulk operation did it."""
+    is_live = job.attempt_number == 1 and job.trigger is Trigger.INITIAL and job.batch_operation_id is None
+    if is_live and not (connection and connection.rules.delay_ms):
         waited_s = (now - time_of(job.request_id)).total_seconds()
         instruments.first_attempt_wait_seconds.observe(max(0.0, waited_s))
 

@@ -109,6 +109,7 @@ class Attempt(models.Model):
     destination_id = RefField()
     attempt_number = models.IntegerField()
     trigger = models.TextField(choices=[(trigger.value, trigger.value) for trigger in Trigger])
+    batch_operation_id = RefField(null=True)
     status = models.TextField(choices=AttemptStatus.choices)
     response_status = models.IntegerField(null=True)
     error_code = models.TextField(null=True)
@@ -144,6 +145,7 @@ class RouteJob(models.Model):
     tries = models.SmallIntegerField(default=0)
     lease_token = models.UUIDField(null=True)
     slow = models.BooleanField(default=False, help_text="Its source's transformations take long: a lane of its own.")
+    batch_operation_id = RefField(null=True)
 
     class Meta:
         db_table = "route_job"
@@ -157,7 +159,11 @@ class RouteJob(models.Model):
 
 
 class DeliveryJob(models.Model):
-    """An event that waits for an attempt. `due_at` doubles as the lease, and rank LEASED says that it is one."""
+    """An event that waits for an attempt. `due_at` doubles as the lease, and rank LEASED says that it is one.
+
+    An event has a job exactly while it is SCHEDULED or QUEUED, or FAILED with a retry planned; and, cancelled, as long
+    as an attempt that was in flight then is let finish.
+    """
 
     event_id = RefField(primary_key=True)
     team_id = RefField()
@@ -174,12 +180,18 @@ class DeliveryJob(models.Model):
     has_payload = models.BooleanField(default=False)
     tries = models.SmallIntegerField(default=0)
     lease_token = models.UUIDField(null=True)
+    batch_operation_id = RefField(null=True)
+    cancelled = models.BooleanField(
+        default=False, help_text="Its event was cancelled while it was leased: what comes of it is evidence only."
+    )
 
     class Meta:
         db_table = "delivery_job"
         indexes = [
             # Read by delivery's claim: per destination what is leased, then what is due, in order of rank.
             models.Index(fields=["destination_id", "rank", "due_at"], name="delivery_job_lane"),
+            # Read by routing: whose rules are to be run again.
+            models.Index(fields=["due_at"], condition=models.Q(rank=Rank.RULES.value), name="delivery_job_rules"),
         ]
 
     def __str__(self) -> str:

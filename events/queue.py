@@ -46,6 +46,7 @@ class ClaimedJob:
     tries: int
     body_size: int
     has_payload: bool
+    batch_operation_id: str | None
     wait_s: float
     pace_s: float
     method: str | None
@@ -144,7 +145,7 @@ def finish_attempts(connection: Connection[Any], results: Sequence[AttemptResult
             "body": result.body,
             "latency_ms": result.latency_ms,
             "started_at": result.started_at,
-            "next_attempt_at": result.next_attempt_at,
+            "planned_at": result.next_attempt_at,
         }
         for result in results
     ]
@@ -185,5 +186,5 @@ def release_lanes(connection: Connection[Any], worker: UUID, *, kept: Collection
 
 
 def _claimed(token: UUID, row: Sequence[Any]) -> ClaimedJob:
-    trigger, wait_s, pace_s = Trigger(row[8]), float(row[12]), float(row[13] or 0)
-    return ClaimedJob(token, *row[:8], trigger, *row[9:12], wait_s, pace_s, *row[14:])  # type: ignore[call-arg]
+    trigger, wait_s, pace_s = Trigger(row[8]), float(row[13]), float(row[14] or 0)
+    return ClaimedJob(token, *row[:8], trigger, *row[9:13], wait_s, pace_s, *row[15:])  # type: ignore[call-arg]

@@ -254,8 +254,8 @@ def _claim(connection: Connection[Any], token: UUID, *, slow: bool, limit: int) 
         {"slow": slow, "limit": limit, "bytes": BATCH_BYTES, "lease_s": settings.ROUTE_LEASE_S, "token": token},
     ).fetchall()
     return [
-        RoutableRequest(request_id, source_id, time_of(request_id), body_size, tries)
-        for request_id, source_id, body_size, tries in sorted(rows)
+        RoutableRequest(request_id, source_id, time_of(request_id), body_size, tries, batch_operation_id)
+        for request_id, source_id, body_size, tries, batch_operation_id in sorted(rows)
     ]
 
 

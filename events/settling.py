@@ -12,16 +12,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psycopg
 import structlog
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from connections.models import Connection
 from destinations.models import Destination
+from events.gate import hold_gate
 from events.states import IgnoredCause, Move, Rank, leaving
 from fasthook.lib import instruments
 from fasthook.lib.nudge import nudge
 from fasthook.lib.sql import load_statements
-from teams.config_version import CONFIG_GATE
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +45,12 @@ def settle_all(*, seconds: float) -> int:
 def _settle(identifier: str, settle_page: Callable[[str], int], over_at: float) -> int:
     moved = 0
     while time.monotonic() < over_at:
-        page = settle_page(identifier)
+        try:
+            page = settle_page(identifier)
+        except OperationalError as error:
+            if not isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
+                raise
+            break  # the mark stays, so the next look goes on
         moved += page
         if page == 0:
             break
@@ -58,7 +64,7 @@ def _settle(identifier: str, settle_page: Callable[[str], int], over_at: float) 
 def _settle_connection(connection_id: str) -> int:
     """One page; 0 when there is nothing to move now. Clears the mark when there never will be."""
     with transaction.atomic():
-        _take_gate()
+        hold_gate(connection)
         row = _take_row(Connection, connection_id)
         if row is None:
             return 0
@@ -79,7 +85,7 @@ def _settle_connection(connection_id: str) -> int:
 
 def _settle_destination(destination_id: str) -> int:
     with transaction.atomic():
-        _take_gate()
+        hold_gate(connection)
         row = _take_row(Destination, destination_id)
         if row is None:
             return 0
@@ -104,14 +110,6 @@ def _take_row(model: type[Row], identifier: str) -> Row | None:
     change, which holds the row while it waits for the gate. Waiting for that one here would be a deadlock."""
     marked = model._default_manager.filter(pk=identifier, settle_requested_at__isnull=False)
     return marked.select_for_update(skip_locked=True, no_key=True).first()
-
-
-def _take_gate() -> None:
-    with connection.cursor() as cursor:
-        # A page joins a thousand jobs to evidence by key. Over weeks of partitions the planner would rather read all of
-        # them whole, and again for each page.
-        cursor.execute("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")
-        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [CONFIG_GATE])
 
 
 def _count(name: str, *, by: str = "", **params: Any) -> int:

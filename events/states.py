@@ -42,6 +42,8 @@ class IgnoredCause(StrEnum):
     CONNECTION_DISABLED = "CONNECTION_DISABLED"
     CONNECTION_DELETED = "CONNECTION_DELETED"
     DESTINATION_DELETED = "DESTINATION_DELETED"
+    CANCELLED_BY_OPERATOR = "CANCELLED_BY_OPERATOR"
+    CANCELLED_IN_BULK = "CANCELLED_IN_BULK"
 
 
 # Branches with these causes never were deliveries: lists show them only when asked.
@@ -67,6 +69,8 @@ class Rank(IntEnum):
     FIRST = 1
     RETRY = 2
     BULK = 3
+    # Waits for its rules to be run again, by routing: delivery takes none of this rank.
+    RULES = 4
 
 
 def leaving(move: Move) -> list[str]:

@@ -56,7 +56,7 @@ WITH RECURSIVE scan (destination_id, number) AS (
             JOIN connections_connection AS connection ON connection.id = waiting.connection_id
                 AND connection.paused_at IS NULL AND connection.disabled_at IS NULL AND connection.deleted_at IS NULL
             WHERE waiting.destination_id = lane.destination_id AND waiting.rank = ranks.rank
-                AND waiting.due_at <= now()
+                AND waiting.due_at <= now() AND NOT waiting.cancelled
             ORDER BY waiting.due_at
             LIMIT lane.room
         ) AS ranked
@@ -108,6 +108,7 @@ WITH RECURSIVE scan (destination_id, number) AS (
     RETURNING
         job.event_id, job.team_id, job.request_id, job.source_id, job.connection_id, job.destination_id,
         job.attempt_number, job.retry_number, job.trigger, job.tries, job.body_size, job.has_payload,
+        job.batch_operation_id,
         greatest(0, extract(epoch FROM locked.slot_at - now())) AS wait_s, locked.slot_s AS pace_s
 )
 SELECT
@@ -127,36 +128,39 @@ ORDER BY claimed.wait_s, claimed.event_id
 
 -- :name finish_attempts
 -- Records attempts and moves their events and jobs on, many at once; only for jobs still leased to this claim, so a
--- worker that lost its lease writes nothing. Returns the events that were its own.
+-- worker that lost its lease writes nothing. Returns the events that were its own. An event that was cancelled meanwhile
+-- stays so, whatever its attempt came to.
 WITH result AS (
     SELECT * FROM jsonb_to_recordset(%(results)s) AS result (
         event_id text, lease_token uuid, attempt_id text, status text, response_status int, error_code text,
         error_message text, requested_url text, http_method text, request_headers jsonb, response_headers jsonb,
-        body text, latency_ms int, started_at timestamptz, next_attempt_at timestamptz
+        body text, latency_ms int, started_at timestamptz, planned_at timestamptz
     )
 ), own AS MATERIALIZED (
-    SELECT result.*, job.team_id, job.connection_id, job.destination_id, job.attempt_number, job.trigger
+    SELECT result.*, job.team_id, job.connection_id, job.destination_id, job.attempt_number, job.trigger,
+        job.batch_operation_id, job.cancelled, CASE WHEN NOT job.cancelled THEN result.planned_at END AS next_attempt_at
     FROM result
     JOIN delivery_job AS job ON job.event_id = result.event_id AND job.lease_token = result.lease_token
     ORDER BY job.event_id
     FOR UPDATE OF job
 ), attempt AS (
     INSERT INTO attempts (
-        id, team_id, event_id, connection_id, destination_id, attempt_number, trigger, status, response_status,
-        error_code, error_message, requested_url, http_method, request_headers, response_headers, body, latency,
+        id, team_id, event_id, connection_id, destination_id, attempt_number, trigger, batch_operation_id, status,
+        response_status, error_code, error_message, requested_url, http_method, request_headers, response_headers, body, latency,
         created_at, delivered_at
     )
     SELECT
-        attempt_id, team_id, event_id, connection_id, destination_id, attempt_number, trigger, status, response_status,
-        error_code, error_message, requested_url, http_method, request_headers, response_headers, body, latency_ms,
+        attempt_id, team_id, event_id, connection_id, destination_id, attempt_number, trigger, batch_operation_id,
+        status, response_status, error_code, error_message, requested_url, http_method, request_headers, response_headers, body, latency_ms,
         started_at, CASE WHEN status = 'SUCCESSFUL' THEN started_at + make_interval(secs => latency_ms / 1000.0) END
     FROM own
 ), event AS (
     UPDATE events AS event
-    SET status = own.status, attempts = own.attempt_number, response_status = own.response_status,
+    SET status = CASE WHEN own.cancelled THEN event.status ELSE own.status END,
+        attempts = own.attempt_number, response_status = own.response_status,
         error_code = own.error_code, failure_message = own.error_message, next_attempt_at = own.next_attempt_at,
         last_attempt_at = own.started_at, updated_at = now(),
-        successful_at = CASE WHEN own.status = 'SUCCESSFUL' THEN now() ELSE event.successful_at END
+        successful_at = CASE WHEN own.status = 'SUCCESSFUL' AND NOT own.cancelled THEN now() ELSE event.successful_at END
     FROM own
     WHERE event.id = own.event_id
 ), done AS (
@@ -171,26 +175,61 @@ WITH result AS (
 SELECT event_id FROM own
 
 -- :name release_jobs
--- Gives claimed jobs back untried: a worker that stops had no time for them.
+-- Gives claimed jobs back untried: a worker that stops had no time for them. Those of cancelled events end.
+WITH own AS MATERIALIZED (
+    SELECT job.event_id, job.cancelled FROM delivery_job AS job
+    JOIN unnest(%(event_id)s::text[], %(lease_token)s::uuid[]) AS held (event_id, lease_token)
+        ON job.event_id = held.event_id AND job.lease_token = held.lease_token
+    ORDER BY job.event_id
+    FOR UPDATE OF job
+), ended AS (
+    DELETE FROM delivery_job AS job USING own WHERE job.event_id = own.event_id AND own.cancelled
+)
 UPDATE delivery_job AS job
-SET rank = CASE WHEN job.trigger IN ('INITIAL', 'UNPAUSE') THEN 1 WHEN job.trigger = 'BULK_RETRY' THEN 3 ELSE 2 END,
+SET rank = CASE
+        WHEN job.trigger = 'BULK_RETRY' OR (job.trigger = 'INITIAL' AND job.batch_operation_id IS NOT NULL) THEN 3
+        WHEN job.trigger IN ('INITIAL', 'UNPAUSE') THEN 1
+        ELSE 2
+    END,
     due_at = now(), tries = greatest(0, job.tries - 1), lease_token = NULL
-FROM unnest(%(event_id)s::text[], %(lease_token)s::uuid[]) AS held (event_id, lease_token)
-WHERE job.event_id = held.event_id AND job.lease_token = held.lease_token
+FROM own
+WHERE job.event_id = own.event_id AND NOT own.cancelled
 
 -- :name renew_leases
--- A worker that lives keeps the deliveries that take long; those of one that died fall due soon.
+-- A worker that lives keeps the deliveries that take long; those of one that died fall due soon. Locked in the order in
+-- which everybody locks jobs.
+WITH own AS MATERIALIZED (
+    SELECT job.event_id FROM delivery_job AS job
+    JOIN unnest(%(event_id)s::text[], %(lease_token)s::uuid[]) AS held (event_id, lease_token)
+        ON job.event_id = held.event_id AND job.lease_token = held.lease_token
+    ORDER BY job.event_id
+    FOR UPDATE OF job
+)
 UPDATE delivery_job AS job SET due_at = now() + make_interval(secs => %(lease_s)s)
-FROM unnest(%(event_id)s::text[], %(lease_token)s::uuid[]) AS held (event_id, lease_token)
-WHERE job.event_id = held.event_id AND job.lease_token = held.lease_token
+FROM own
+WHERE job.event_id = own.event_id
 
 -- :name renew_lanes
 -- Keeps the lanes that have deliveries in flight, whether or not anything more is due on them.
-UPDATE delivery_lane
+WITH own AS MATERIALIZED (
+    SELECT destination_id FROM delivery_lane
+    WHERE owner = %(worker)s AND destination_id = ANY(%(destination_ids)s)
+    ORDER BY destination_id
+    FOR UPDATE
+)
+UPDATE delivery_lane AS lane
 SET owned_until = now() + make_interval(secs => %(lane_lease_s)s)
-WHERE owner = %(worker)s AND destination_id = ANY(%(destination_ids)s)
+FROM own
+WHERE lane.destination_id = own.destination_id
 
 -- :name release_lanes
 -- Lets other workers serve the lanes of this one, but for those it names.
-UPDATE delivery_lane SET owner = NULL
-WHERE owner = %(worker)s AND NOT destination_id = ANY(%(kept)s)
+WITH own AS MATERIALIZED (
+    SELECT destination_id FROM delivery_lane
+    WHERE owner = %(worker)s AND NOT destination_id = ANY(%(kept)s)
+    ORDER BY destination_id
+    FOR UPDATE
+)
+UPDATE delivery_lane AS lane SET owner = NULL
+FROM own
+WHERE lane.destination_id = own.destination_id

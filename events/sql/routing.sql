@@ -20,7 +20,7 @@ UPDATE route_job AS job
 SET due_at = now() + make_interval(secs => %(lease_s)s), tries = tries + 1, lease_token = %(token)s
 FROM fitting
 WHERE job.request_id = fitting.request_id
-RETURNING job.request_id, job.source_id, job.body_size, job.tries
+RETURNING job.request_id, job.source_id, job.body_size, job.tries, job.batch_operation_id
 
 -- :name return_route_jobs
 -- Gives claimed jobs back as if they had not been claimed.

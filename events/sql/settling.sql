@@ -50,21 +50,29 @@ WITH held AS (
 ), job AS (
     INSERT INTO delivery_job (
         event_id, team_id, request_id, source_id, connection_id, destination_id, rank, due_at, attempt_number,
-        retry_number, trigger, body_size, has_payload
+        retry_number, trigger, body_size, has_payload, batch_operation_id
     )
     SELECT
         released.id, released.team_id, released.request_id, released.source_id, released.connection_id,
-        released.destination_id, %(rank)s, released.created_at, released.attempts + 1, 0, 'UNPAUSE',
+        released.destination_id,
+        -- What was held while it waited for its rules waits for them again.
+        CASE WHEN released.attempts = 0 AND released.failure_message IS NOT NULL THEN 4 ELSE %(rank)s END,
+        released.created_at, released.attempts + 1, 0, 'UNPAUSE',
         coalesce(octet_length(CASE WHEN released.has_payload THEN payload.body ELSE request.body END), 0),
-        released.has_payload
+        released.has_payload, released.batch_operation_id
     FROM released
     LEFT JOIN requests AS request ON request.id = released.request_id AND NOT released.has_payload
     LEFT JOIN event_payloads AS payload ON payload.id = released.id AND released.has_payload
     ON CONFLICT (event_id) DO NOTHING
 ), ended AS (
     -- A destination that ended while the connection pointed elsewhere: its own settling cancels what comes to it now.
-    UPDATE destinations_destination SET settle_requested_at = now()
+    -- Whoever is changing it just now waits for the gate, which this page holds: then the page fails and comes again.
+    SELECT id FROM destinations_destination
     WHERE id IN (SELECT destination_id FROM released) AND (disabled_at IS NOT NULL OR deleted_at IS NOT NULL)
+    ORDER BY id FOR NO KEY UPDATE NOWAIT
+), marked AS (
+    UPDATE destinations_destination SET settle_requested_at = now() FROM ended
+    WHERE destinations_destination.id = ended.id
 )
 SELECT count(*) FROM released
 
