@@ -64,12 +64,17 @@ def write_branches(cursor: Cursor[Any], branches: Sequence[Branch]) -> int:
     now = datetime.now(UTC)
     waiting = [branch for branch in branches if branch.due_at is not None]
     _copy(cursor, "events", _EVENT_COLUMNS, (_event_row(branch, now) for branch in branches), count=len(branches))
+    write_outcomes(cursor, branches, now=now)
+    _copy(cursor, "delivery_job", _JOB_COLUMNS, map(_job_row, waiting), count=len(waiting))
+    return sum(branch.due_at <= now for branch in waiting if branch.due_at is not None)
+
+
+def write_outcomes(cursor: Cursor[Any], branches: Sequence[Branch], *, now: datetime) -> None:
+    """What their transformations made of the requests, and that they ran."""
     changed = [branch for branch in branches if branch.payload is not None]
     _copy(cursor, "event_payloads", _PAYLOAD_COLUMNS, map(_payload_row, changed), count=len(changed))
     ran = [_execution_row(branch, now) for branch in branches if branch.outcome is not None]
     _copy(cursor, "transformation_executions", EXECUTION_COLUMNS, ran, count=len(ran))
-    _copy(cursor, "delivery_job", _JOB_COLUMNS, map(_job_row, waiting), count=len(waiting))
-    return sum(branch.due_at <= now for branch in waiting if branch.due_at is not None)
 
 
 def _copy(

@@ -116,6 +116,21 @@ class Evaluator:
             ),
         )
 
+    def connection(self, connection_id: str) -> ConnectionEntry | None:
+        return self._connections.get(connection_id)
+
+    def transformation(self, connection: ConnectionEntry) -> TransformationEntry | None:
+        """The one that its rules name, as it is known here."""
+        return self._transformations.get(connection.rules.transformation_id or "")
+
+    def is_enabled(self, destination_id: str) -> bool:
+        destination = self._destinations.get(destination_id)
+        return destination is not None and destination.enabled
+
+    def transform(self, branches: Sequence[Branch], *, budget_s: float) -> dict[str, Outcome]:
+        """By event id, NOT_RUN for those whose turn did not come. SandboxUnavailable."""
+        return self._transformer.run(branches, budget_s=budget_s) if branches else {}
+
     def transforms(self, source_id: str) -> bool:
         """Whether the source's requests need a sandbox."""
         return any(entry.rules.transformation_id is not None for entry in self._connections.live(source_id))
@@ -146,9 +161,9 @@ class Evaluator:
         wanted = [r.id for r in requests if any(map(looks_at_payload, connections[r.source_id]))]
         if not wanted:
             return requests
-        read = self._database.run(_read_messages, wanted)
+        read = self._database.run(read_messages, wanted)
         return [
-            _with_message(request, message, parsed=any(map(looks_into_payload, connections[request.source_id])))
+            with_message(request, message, parsed=any(map(looks_into_payload, connections[request.source_id])))
             if (message := read.get(request.id))
             else request
             for request in requests
@@ -194,7 +209,7 @@ def _was_slow(outcome: Outcome) -> bool:
     return outcome.duration_us >= SLOW_RUN_US or outcome.error_kind in EXPENSIVE
 
 
-def _with_message(request: RoutableRequest, message: Message, *, parsed: bool) -> RoutableRequest:
+def with_message(request: RoutableRequest, message: Message, *, parsed: bool) -> RoutableRequest:
     # Not `replace`, which takes twice as long: this is done for every request that a rule looks at.
     return RoutableRequest(
         id=request.id,
@@ -202,6 +217,7 @@ def _with_message(request: RoutableRequest, message: Message, *, parsed: bool) -
         created_at=request.created_at,
         body_size=request.body_size,
         tries=request.tries,
+        batch_operation_id=request.batch_operation_id,
         message=message,
         payload=rule_input(message) if parsed else None,
     )
@@ -211,7 +227,7 @@ def _are_same(entries: Sequence[ConnectionEntry], known: Sequence[ConnectionEntr
     return len(entries) == len(known) and all(map(lambda one, other: one is other, entries, known))
 
 
-def _read_messages(connection: Connection[Any], request_ids: Sequence[str]) -> dict[str, Message]:
+def read_messages(connection: Connection[Any], request_ids: Sequence[str]) -> dict[str, Message]:
     with connection.cursor(binary=True) as cursor:
         cursor.execute(SQL["read_payloads"], {"ids": list(request_ids)})
         return {

@@ -20,7 +20,8 @@ log = structlog.get_logger(__name__)
 # delivery_job has no index by due_at alone (a worker finds what is due lane by lane), so any job is a reason to ask.
 _DUE = """
 SELECT
-    EXISTS (SELECT 1 FROM route_job WHERE slow IN (false, true) AND due_at <= now()),
+    EXISTS (SELECT 1 FROM route_job WHERE slow IN (false, true) AND due_at <= now())
+        OR EXISTS (SELECT 1 FROM delivery_job WHERE rank = 4 AND due_at <= now()),
     EXISTS (SELECT 1 FROM delivery_job),
     EXISTS (SELECT 1 FROM connections_connection WHERE settle_requested_at IS NOT NULL)
         OR EXISTS (SELECT 1 FROM destinations_destination WHERE settle_requested_at IS NOT NULL),
@@ -45,6 +46,8 @@ def keep_house(*, now: datetime) -> None:
     retention_days = settings.RETENTION_DAYS_BY_TABLE
     dropped = drop_expired(now=now, retention_days=retention_days)
     windows = _delete_in_pages("deduplication_key", "expires_at < now()")
+    # Of workers that died while they delivered what was cancelled meanwhile: nobody claims those leases again.
+    _delete_in_pages("delivery_job", "cancelled AND due_at <= now()")
     counters = _delete_in_pages("discarded_requests", "minute < %s", now - timedelta(days=retention_days["requests"]))
     audit = _delete_in_pages(
         "teams_auditentry", "id < %s", first_id_at("aud", now - timedelta(days=settings.RETENTION_DAYS_AUDIT))

@@ -27,6 +27,7 @@ from events.branching import MAX_TRIES, Branch, RoutableRequest, Window, settle_
 from events.counting import count_claim, count_routed
 from events.evaluation import TRANSFORM_BUDGET_S, Evaluated, Evaluator
 from events.partitions import with_partitions
+from events.reevaluation import Reevaluator
 from fasthook.lib.ids import time_of
 from fasthook.lib.nudge import begin, listening, nudge, recruit
 from fasthook.lib.outage import Outage
@@ -41,6 +42,8 @@ LINGER_S = 1.0
 # After a batch the next one waits a moment for more requests: each costs as much CPU as several of them, which delivery
 # could use (docs/benchmarks.md). What comes after a pause is routed at once.
 GATHER_S = 0.005
+# Under load, events whose rules are to be run again are looked for this often.
+RULES_AGAIN_S = 1.0
 # One run of a transformation that takes long, or a few: then the others have their turn again.
 SLOW_BATCH = 8
 SLOW_BUDGET_S = 0.2
@@ -70,6 +73,8 @@ class Router:
     def __init__(self) -> None:
         self._database = DataConnection("route")
         self._evaluator = Evaluator(self._database)
+        self._reevaluator = Reevaluator(self._evaluator, self._database)
+        self._rules_at = 0.0
         self._slow = _SlowSources()
         self._owed: _Owed | None = None
         self._outage = Outage(restored="jobs.returned")
@@ -86,6 +91,8 @@ class Router:
                 begin("route")
                 claimed = self.route_batch()
                 slow = self.route_slow_batch() if self._slow.may_wait else 0
+                if not claimed or time.monotonic() >= self._rules_at:
+                    slow += self.run_rules_again()
                 routed += claimed + slow
                 if claimed == settings.ROUTE_BATCH:
                     recruit("route")
@@ -115,6 +122,13 @@ class Router:
         self._slow.may_wait = bool(claimed)
         self._route_claimed(claimed, token, budget_s=SLOW_BUDGET_S)
         return len(claimed)
+
+    def run_rules_again(self) -> int:
+        """One batch of the events whose rules are to be run again, between the batches of requests; the count."""
+        ran = self._reevaluator.run_batch()
+        # While there are some they have their turn each time.
+        self._rules_at = 0.0 if ran else time.monotonic() + RULES_AGAIN_S
+        return ran
 
     def _claim(self, token: UUID, *, slow: bool, limit: int) -> list[RoutableRequest]:
         self._return_owed()

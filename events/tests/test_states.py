@@ -59,7 +59,7 @@ def test_ranks_put_first_attempts_before_retries_before_bulk() -> None:
         "MANUAL": Rank.RETRY,
         "BULK_RETRY": Rank.BULK,
     }
-    assert sorted(Rank) == [Rank.LEASED, Rank.FIRST, Rank.RETRY, Rank.BULK]
+    assert sorted(Rank) == [Rank.LEASED, Rank.FIRST, Rank.RETRY, Rank.BULK, Rank.RULES]
 
 
 def test_the_diagram_has_every_move() -> None:
@@ -105,7 +105,13 @@ def test_an_impossible_attempt_is_refused(team: Project, values: dict[str, Any])
 
 
 @pytest.mark.parametrize(
-    "values", [{"rank": 4}, {"rank": 0}, {"rank": 1, "lease_token": "00000000-0000-0000-0000-000000000001"}]
+    "values",
+    [
+        {"rank": 5},
+        {"rank": 0},
+        {"rank": 1, "lease_token": "00000000-0000-0000-0000-000000000001"},
+        {"rank": 1, "cancelled": True},
+    ],
 )
 def test_an_impossible_job_is_refused(team: Project, values: dict[str, Any]) -> None:
     fields = {"due_at": utc_now(), "attempt_number": 1, "trigger": "INITIAL", "body_size": 0, **values}

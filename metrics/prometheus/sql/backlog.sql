@@ -15,7 +15,7 @@ WITH RECURSIVE lane (destination_id, number) AS (
 ), oldest AS (
     SELECT lane.destination_id, min(job.due_at) AS due_at
     FROM lane
-    CROSS JOIN (VALUES (0::smallint), (1::smallint), (2::smallint), (3::smallint)) AS ranks (rank)
+    CROSS JOIN (VALUES (0::smallint), (1::smallint), (2::smallint), (3::smallint), (4::smallint)) AS ranks (rank)
     CROSS JOIN LATERAL (
         SELECT waiting.due_at FROM delivery_job AS waiting
         WHERE waiting.destination_id = lane.destination_id AND waiting.rank = ranks.rank
