@@ -167,3 +167,4 @@ class AttemptFilter(ListFilter):
     error_code = FailedWith(ERROR_CODES)
     response_status = AnyInteger()
     trigger = OneOf(Trigger)
+    batch_operation_id = AnyOf()

@@ -82,6 +82,7 @@ class AttemptOutput(serializers.Serializer[Any]):
     destination_id = serializers.CharField()
     attempt_number = serializers.IntegerField()
     trigger = serializers.ChoiceField(choices=[trigger.value for trigger in Trigger])
+    batch_operation_id = serializers.CharField(allow_null=True)
     status = serializers.ChoiceField(choices=AttemptStatus.choices)
     response_status = serializers.IntegerField(allow_null=True)
     error_code = serializers.CharField(allow_null=True)

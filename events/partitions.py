@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import psycopg
-from django.db import connection
+from django.db import IntegrityError, connection
 
 from fasthook.lib.ids import first_id_at
 
@@ -59,7 +59,9 @@ def with_partitions(write: Callable[[], Result]) -> Result:
     """What `write` returns; when partitions are missing (beat was away for a week), makes them and writes again."""
     try:
         return write()
-    except psycopg.errors.CheckViolation:
+    except (psycopg.errors.CheckViolation, IntegrityError) as error:
+        if isinstance(error, IntegrityError) and not isinstance(error.__cause__, psycopg.errors.CheckViolation):
+            raise
         try:
             ensure_partitions(now=datetime.now(UTC))
         finally:

@@ -72,6 +72,7 @@ def attempt_answer(attempt: Attempt) -> dict[str, Any]:
         "destination_id": attempt.destination_id,
         "attempt_number": attempt.attempt_number,
         "trigger": attempt.trigger,
+        "batch_operation_id": attempt.batch_operation_id,
         "status": attempt.status,
         "response_status": attempt.response_status,
         "error_code": attempt.error_code,

@@ -16,6 +16,7 @@ from events.api import AttemptViewSet, EventViewSet, LatestInputViewSet, Request
 from events.dry_run_api import DryRunViewSet
 from events.executions_api import ExecutionViewSet
 from events.rehearsals.api import RehearsalViewSet
+from events.replay_api import EventReplayViewSet, RequestReplayViewSet
 from sources.api import SourceViewSet
 from teams.api import LoginViewSet, ProjectSecretsViewSet, SessionViewSet
 from teams.audit_api import AuditViewSet
@@ -90,10 +91,13 @@ urlpatterns = [
     path("requests/<str:request_id>/events", RequestViewSet.as_view({"get": "events"})),
     path("requests/<str:request_id>/ignored_events", RequestViewSet.as_view({"get": "ignored_events"})),
     path("requests/<str:request_id>/raw_body", RequestViewSet.as_view({"get": "raw_body"})),
+    path("requests/<str:request_id>/retry", RequestReplayViewSet.as_view({"post": "retry"})),
     path("events", EventViewSet.as_view({"get": "list"})),
     path("events/count", EventViewSet.as_view({"get": "count"})),
     path("events/<str:event_id>", EventViewSet.as_view({"get": "retrieve"})),
     path("events/<str:event_id>/raw_body", EventViewSet.as_view({"get": "raw_body"})),
+    path("events/<str:event_id>/retry", EventReplayViewSet.as_view({"post": "retry"})),
+    path("events/<str:event_id>/cancel", EventReplayViewSet.as_view({"put": "cancel", "post": "cancel"})),
     path("attempts", AttemptViewSet.as_view({"get": "list"})),
     path("attempts/<str:attempt_id>", AttemptViewSet.as_view({"get": "retrieve"})),
     path("connections/<str:connection_id>/latest-input", LatestInputViewSet.as_view({"get": "retrieve"})),

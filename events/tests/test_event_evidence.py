@@ -213,7 +213,14 @@ def test_a_strangers_event_and_attempt_are_not_there(
 def test_an_attempt_has_the_shape_of_the_api(api: ApiCaller, team: Project, other_team: Project, now: datetime) -> None:
     event = make_event(make_request(team, now), team, now)
     attempt = make_attempt(
-        event, now, status="FAILED", response_status=502, error_code="BAD_RESPONSE", attempt_number=2, trigger="MANUAL"
+        event,
+        now,
+        status="FAILED",
+        response_status=502,
+        error_code="BAD_RESPONSE",
+        attempt_number=2,
+        trigger="MANUAL",
+        batch_operation_id="bch_1",
     )
     expected = {
         "id": attempt.id,
@@ -223,6 +230,7 @@ def test_an_attempt_has_the_shape_of_the_api(api: ApiCaller, team: Project, othe
         "destination_id": team.destination.id,
         "attempt_number": 2,
         "trigger": "MANUAL",
+        "batch_operation_id": "bch_1",
         "status": "FAILED",
         "response_status": 502,
         "error_code": "BAD_RESPONSE",
@@ -236,6 +244,8 @@ def test_an_attempt_has_the_shape_of_the_api(api: ApiCaller, team: Project, othe
         "delivered_at": iso(now),
     }
     assert api.get("/v1/attempts").json()["models"] == [expected]
+    assert api.get("/v1/attempts?batch_operation_id=bch_1&trigger=MANUAL").json()["models"] == [expected]
+    assert api.get("/v1/attempts?batch_operation_id=bch_2").json()["models"] == []
     assert api.get(f"/v1/attempts/{attempt.id}").json() == expected
 
 

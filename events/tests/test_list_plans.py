@@ -99,6 +99,7 @@ CASES: list[tuple[str, dict[str, str]]] = [
     *[("attempts", {"status": text}) for text in ("SUCCESSFUL", "FAILED")],
     *[("attempts", {"error_code": text}) for text in ("BAD_RESPONSE", "TIMEOUT", "OAUTH2_FAILED", "TIMEOUT,TLS_ERROR")],
     *[("attempts", {"response_status": text}) for text in ("200", "202", "500", "599")],
+    ("attempts", {"batch_operation_id": "bch_1"}),
     *[("attempts", {"trigger": text}) for text in ("INITIAL", "AUTOMATIC", "MANUAL", "BULK_RETRY", "MANUAL,UNPAUSE")],
     *[("attempts", {"connection_id": text, "status": "FAILED"}) for text in ("{orders-1}", "{support-1}", "{rare-1}")],
     ("attempts", {"destination_id": "{to-warehouse}", "error_code": "TIMEOUT"}),

@@ -16,6 +16,15 @@ View = TypeVar("View", bound=type)
 Output = type[serializers.Serializer[Any]]
 
 
+class ErrorOutput(serializers.Serializer[Any]):
+    """The envelope of everything that goes wrong (fasthook/lib/errors.py)."""
+
+    error = serializers.CharField(help_text="What is wrong and what to do.")
+    code = serializers.CharField()
+    fields = serializers.DictField(child=serializers.ListField(child=serializers.CharField()), required=False)  # type: ignore[assignment]
+    data = serializers.DictField(required=False)  # type: ignore[assignment]
+
+
 class CountOutput(serializers.Serializer[Any]):
     count = serializers.IntegerField()
 
@@ -38,6 +47,11 @@ class _PaginationOutput(serializers.Serializer[Any]):
 
     class Meta:
         ref_name = "Pagination"
+
+
+def refusals(*statuses: int) -> dict[int, Any]:
+    """The answers of a route that are errors, beside those that every route has."""
+    return dict.fromkeys(statuses, ErrorOutput)
 
 
 def list_answer(
