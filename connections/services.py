@@ -75,11 +75,7 @@ def upsert_connection(team: Team, given: ConnectionFields, *, now: datetime) -> 
     def attempt() -> tuple[Connection, bool]:
         ends = plan_endpoints(team, given, now=now)
         rules = plan_rules(team, given)
-        row = _find(team, given, ends)
-        if row is None:
-            write = _plan_creation(team, given, ends, rules=rules)
-        else:
-            write = _plan_change(row, given, ends, rules=rules, now=now)
+        write = plan_connection(team, _find(team, given, ends), given, ends, rules=rules, now=now)
         return _write(ends, rules, write), write.created
 
     try:
@@ -133,7 +129,20 @@ def disable_connection(team: Team, connection_id: str, *, now: datetime) -> Conn
 def delete_connection(team: Team, connection_id: str, *, now: datetime) -> None:
     """Soft: evidence keeps naming it."""
     row = lock_for_team(Connection, team, connection_id)
-    _with_settling(row, {"deleted_at": stamp(now)}, now=now).write()
+    plan_connection_deletion(row, now=now).write()
+
+
+def plan_connection(
+    team: Team, row: Connection | None, given: ConnectionFields, ends: Endpoints, *, rules: PlannedRules, now: datetime
+) -> PendingWrite[Connection]:
+    """What `given` makes of a row that the caller has found, or of a new one between these ends."""
+    if row is None:
+        return _plan_creation(team, given, ends, rules=rules)
+    return _plan_change(row, given, ends, rules=rules, now=now)
+
+
+def plan_connection_deletion(row: Connection, *, now: datetime) -> PendingWrite[Connection]:
+    return _with_settling(row, {"deleted_at": stamp(now)}, now=now)
 
 
 def _write(ends: Endpoints, rules: PlannedRules, write: PendingWrite[Connection]) -> Connection:

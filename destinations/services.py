@@ -94,7 +94,7 @@ def delete_destination(team: Team, destination_id: str, *, now: datetime) -> Non
             code="HAS_CONNECTIONS",
             data={"connections": connections},
         )
-    _plan_state(row, {"deleted_at": stamp(now)}, now=now).write()
+    plan_destination_deletion(row, now=now).write()
 
 
 def plan_destination_upsert(
@@ -107,9 +107,21 @@ def plan_destination_upsert(
         row = find_locked(Destination, team, name=given["name"])
     else:
         raise invalid(f"{at}name", "is required (or id)")
+    return plan_destination(team, row, given, now=now, at=at)
+
+
+def plan_destination(
+    team: Team, row: Destination | None, given: DestinationFields, *, now: datetime, at: str = ""
+) -> PendingWrite[Destination]:
+    """What `given` makes of a row that the caller has found, or of a new one. A given `config` replaces the stored."""
     if row is None:
         return _plan_creation(team, given, at=at)
     return _plan_change(row, given, merge=False, now=now, at=at)
+
+
+def plan_destination_deletion(row: Destination, *, now: datetime) -> PendingWrite[Destination]:
+    """Whether connections lead to it is for the caller to know."""
+    return _plan_state(row, {"deleted_at": stamp(now)}, now=now)
 
 
 def _plan_creation(team: Team, given: DestinationFields, *, at: str = "") -> PendingWrite[Destination]:

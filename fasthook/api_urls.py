@@ -10,6 +10,7 @@ from django.urls import path
 from connections.api import ConnectionViewSet
 from connections.cascade import delete_destination_with_connections, delete_source_with_connections
 from connections.filters import FilterViewSet
+from connections.routes.api import RoutesViewSet
 from connections.transformations.api import TransformationViewSet, TrialViewSet
 from destinations.api import DestinationViewSet
 from events.api import AttemptViewSet, EventViewSet, LatestInputViewSet, RequestViewSet
@@ -78,6 +79,10 @@ urlpatterns = [
         "transformations/<str:transformation_id>/executions/<str:execution_id>",
         ExecutionViewSet.as_view({"get": "retrieve"}),
     ),
+    # ---- Routes as files
+    path("routes/export", RoutesViewSet.as_view({"get": "export"})),
+    path("routes/plan", RoutesViewSet.as_view({"post": "plan"})),
+    path("routes/apply", RoutesViewSet.as_view({"post": "apply"})),
     # ---- Trying rules
     path("connections/<str:connection_id>/test", DryRunViewSet.as_view({"post": "test", "put": "test"})),
     path("connections/<str:connection_id>/rehearsals", rehearsals({"get": "list", "post": "start"})),

@@ -94,7 +94,7 @@ def delete_source(team: Team, source_id: str, *, now: datetime) -> None:
             code="HAS_CONNECTIONS",
             data={"connections": connections},
         )
-    PendingWrite(row, {"deleted_at": stamp(now)}, created=False).write()
+    plan_source_deletion(row, now=now).write()
 
 
 @transaction.atomic
@@ -119,10 +119,21 @@ def plan_source_upsert(team: Team, given: SourceFields, *, now: datetime, at: st
         return _plan_change(lock_for_team(Source, team, given["id"]), given, merge=False, now=now, at=at)
     if "name" not in given:
         raise invalid(f"{at}name", "is required (or id)")
-    row = find_locked(Source, team, name=given["name"])
+    return plan_source(team, find_locked(Source, team, name=given["name"]), given, now=now, at=at)
+
+
+def plan_source(
+    team: Team, row: Source | None, given: SourceFields, *, now: datetime, at: str = ""
+) -> PendingWrite[Source]:
+    """What `given` makes of a row that the caller has found, or of a new one. A given `config` replaces the stored."""
     if row is None:
         return _plan_creation(team, given, now=now, at=at)
     return _plan_change(row, given, merge=False, now=now, at=at)
+
+
+def plan_source_deletion(row: Source, *, now: datetime) -> PendingWrite[Source]:
+    """Whether connections lead from it is for the caller to know."""
+    return PendingWrite(row, {"deleted_at": stamp(now)}, created=False)
 
 
 def _plan_creation(team: Team, given: SourceFields, *, now: datetime, at: str = "") -> PendingWrite[Source]:

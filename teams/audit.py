@@ -90,10 +90,11 @@ def _subject(row: models.Model) -> Subject:
 
 
 def _bounded(values: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    return None if values is None else {name: _bounded_value(value) for name, value in values.items()}
+    return None if values is None else {name: bounded_value(value) for name, value in values.items()}
 
 
-def _bounded_value(value: Any) -> Any:
+def bounded_value(value: Any) -> Any:
+    """The value, or its size and digest where it is larger than MAX_VALUE_BYTES."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str).encode()
     if len(text) <= MAX_VALUE_BYTES:
         return value

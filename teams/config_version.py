@@ -14,15 +14,27 @@ from django.db import connection
 CONFIG_GATE = 4_271_001
 
 
+def close_config_gate() -> None:
+    """From here to the end of the transaction nobody else changes configuration: what is read now stays true."""
+    if not connection.in_atomic_block:
+        raise RuntimeError("the gate of configuration is held by a transaction: use transaction.atomic()")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CONFIG_GATE])
+
+
+def share_config_gate() -> None:
+    """Until the end of the transaction nobody changes configuration. Only for those who wait for no row meanwhile."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [CONFIG_GATE])
+
+
 def next_config_version() -> int:
     """The version for a row that is about to be saved. Call it inside the transaction, as late as possible.
 
     Waits for branches being written just now (milliseconds) and for other changes of configuration.
     """
-    if not connection.in_atomic_block:
-        raise RuntimeError("next_config_version() belongs inside transaction.atomic()")
+    close_config_gate()
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CONFIG_GATE])
         cursor.execute("UPDATE teams_configversion SET version = version + 1 WHERE id = 1 RETURNING version")
         row = cursor.fetchone()
     return int(row[0])

@@ -38,10 +38,10 @@ class PendingWrite(Generic[Row]):
     """A row that is locked or new, with what is to change. Nothing is written before `write`.
 
     `before` and `after` are what differs as it may be shown, under the API's names: None before a creation, and after
-    a deletion.
+    a deletion. `was` holds the old values of changed columns as they are, secrets too.
     """
 
-    __slots__ = ("after", "before", "changes", "created", "row")
+    __slots__ = ("after", "before", "changes", "created", "row", "was")
 
     def __init__(self, row: Row, changes: Mapping[str, Any], *, created: bool) -> None:
         self.row = row
@@ -50,6 +50,7 @@ class PendingWrite(Generic[Row]):
         deleted = "deleted_at" in self.changes
         told = row.shown_as if created or deleted else [name for name in row.shown_as if name in self.changes]
         self.before = None if created else show(row, told)
+        self.was = {} if created else {name: getattr(row, name) for name in self.changes}
         for name, value in self.changes.items():
             setattr(row, name, value)
         self.after = None if deleted else show(row, told)

@@ -85,7 +85,7 @@ def delete_transformation(team: Team, transformation_id: str, *, now: datetime) 
             code="HAS_CONNECTIONS",
             data={"connections": len(users)},
         )
-    PendingWrite(row, {"deleted_at": stamp(now)}, created=False).write()
+    plan_transformation_deletion(row, now=now).write()
 
 
 def plan_transformation_upsert(
@@ -96,10 +96,21 @@ def plan_transformation_upsert(
         return _plan_change(lock_for_team(Transformation, team, given["id"]), given, merge=False, at=at)
     if "name" not in given:
         raise invalid(f"{at}name", "is required (or id)")
-    row = find_locked(Transformation, team, name=given["name"])
+    return plan_transformation(team, find_locked(Transformation, team, name=given["name"]), given, at=at)
+
+
+def plan_transformation(
+    team: Team, row: Transformation | None, given: TransformationFields, *, at: str = ""
+) -> PendingWrite[Transformation]:
+    """What `given` makes of a row that the caller has found, or of a new one. A given `env` replaces the stored."""
     if row is None:
         return _plan_creation(team, given, at=at)
     return _plan_change(row, given, merge=False, at=at)
+
+
+def plan_transformation_deletion(row: Transformation, *, now: datetime) -> PendingWrite[Transformation]:
+    """Whether rules name it is for the caller to know."""
+    return PendingWrite(row, {"deleted_at": stamp(now)}, created=False)
 
 
 def read_env(given: Mapping[str, Any], stored: Mapping[str, str], *, merge: bool, at: str) -> dict[str, str]:

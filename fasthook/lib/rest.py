@@ -62,19 +62,21 @@ class JSONParser(BaseParser):
     def parse(
         self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        body = _read_bounded(stream, self.limit_bytes())
+        value = self.decode(_read_bounded(stream, self.limit_bytes()))
+        if not isinstance(value, dict):
+            raise invalid("body", "must be a JSON object")
+        _refuse_unstorable(value)
+        return value
+
+    def decode(self, body: bytes) -> Any:
         try:
-            value = orjson.loads(body)
+            return orjson.loads(body)
         except orjson.JSONDecodeError as fault:
             raise MalformedInput(
                 f"the body is not JSON: {fault.msg} at line {fault.lineno} column {fault.colno}",
                 code="MALFORMED_JSON",
                 data={"position": fault.pos, "line": fault.lineno, "column": fault.colno},
             ) from None
-        if not isinstance(value, dict):
-            raise invalid("body", "must be a JSON object")
-        _refuse_unstorable(value)
-        return value
 
 
 class LargeJSONParser(JSONParser):
