@@ -31,7 +31,7 @@ class SecretKeeper:
         kind = entry.get("type") or (row.type if row else GENERIC_TYPE)
         auth_type = infer_auth_type(kind, entry["config"].get("auth_type"), auth)
         before: Any = row.auth if row is not None and row.auth_type == auth_type else None
-        if before and before.get("provider") not in (None, auth.get("provider", kind)):
+        if before and before.get("provider") not in (None, str(auth.get("provider", kind)).upper()):
             before = None
         self._fill(auth, before or {}, SECRET_FIELDS.get(auth_type or "", frozenset()), at=f"{at}.config.auth")
 

@@ -10,8 +10,12 @@ import pytest
 from connections.models import Connection, Transformation
 from destinations.models import Destination
 from fasthook.testing import ApiCaller
+from fasthook.lib.clock import utc_now
 from sources.models import Source
-from teams.models import AuditEntry, ConfigVersion, Team
+from sources.services import learn_secret
+from teams.models import AuditEntry, ConfigVersion, Role, Team
+from teams.sessions import create_session
+from teams.tests.factories import MembershipFactory, UserFactory
 
 Json = dict[str, Any]
 
@@ -425,3 +429,35 @@ def test_another_team_is_not_touched(stranger: ApiCaller, applied: Json) -> None
     }
     answer = apply(stranger, document(), variables=VARIABLES, prune=True)
     assert (answer["summary"]["create"], Source.objects.filter(deleted_at=None).count()) == (4, 2)
+
+
+def test_a_secret_that_a_provider_brought_stays_where_it_is(client: ApiCaller, stranger: ApiCaller) -> None:
+    made = client.post("sources", {"name": "asana", "type": "ASANA"}).json()
+    assert learn_secret(made["id"], "brought-by-the-handshake")
+    exported = client.get("routes/export").json()
+    assert exported["sources"][0]["config"]["auth"] == {"provider": "ASANA"}
+    assert call(client, "plan", exported)["unchanged"]
+    apply(stranger, exported)
+    learned: Any = Source.objects.get(id=made["id"]).auth
+    fresh: Any = Source.objects.exclude(id=made["id"]).get().auth
+    assert (learned.get("secret"), fresh.get("secret")) == ("brought-by-the-handshake", None)
+
+
+def test_a_secret_of_another_provider_is_not_kept(client: ApiCaller) -> None:
+    def of(provider: str) -> Json:
+        auth = {"provider": provider, "secret": "${SECRET}"}
+        return {"sources": [{"name": "s", "config": {"auth_type": "PROVIDER_SIGNATURE", "auth": auth}}]}
+
+    apply(client, of("STRIPE"), variables={"SECRET": "whsec_of_stripe"})
+    assert apply(client, of("stripe"))["unchanged"]
+    refused = apply(client, of("GITHUB"), status=422)
+    assert list(refused["fields"]) == ["document.sources[0].config.auth.secret"]
+
+
+def test_viewers_export_and_do_not_apply(team: Team, applied: Json) -> None:
+    user = UserFactory()
+    MembershipFactory(team=team, user=user, role=Role.VIEWER)
+    viewer = ApiCaller(create_session(user, now=utc_now()).token)
+    assert viewer.get("routes/export").status_code == 200
+    for action in ("plan", "apply"):
+        assert viewer.post(f"routes/{action}", {"document": {}}).json()["code"] == "ROLE_READ_ONLY"
