@@ -9,8 +9,8 @@ import pytest
 
 from connections.models import Connection, Transformation
 from destinations.models import Destination
-from fasthook.testing import ApiCaller
 from fasthook.lib.clock import utc_now
+from fasthook.testing import ApiCaller
 from sources.models import Source
 from sources.services import learn_secret
 from teams.models import AuditEntry, ConfigVersion, Role, Team
