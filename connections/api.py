@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from django.db.models import QuerySet
@@ -20,6 +21,7 @@ from fasthook.lib.filters import refuse_unknown
 from teams.auth import TeamRequest
 from teams.models import Team
 from teams.resource_views import ResourceViewSet
+from teams.scoping import get_for_team
 
 
 @describe_resource(
@@ -34,9 +36,16 @@ class ConnectionViewSet(ResourceViewSet):
     reads = ConnectionInput
     shows = ConnectionOutput
     filters = ConnectionFilter
+    # What waits is the data plane's: the table of routes says who counts it.
+    waiting: Callable[[Connection], Mapping[str, Any] | None] | None = None
 
     def rows(self, team: Team) -> QuerySet[Connection]:
         return connections_with_ends(team)
+
+    def retrieve(self, request: TeamRequest, id: str) -> Response:
+        row = get_for_team(self.rows(request.team), id)
+        waiting = self.waiting(row) if self.waiting else None
+        return Response({**self.shows(row).data, **({"waiting": waiting} if waiting else {})})
 
     def create(self, request: TeamRequest) -> Response:
         given = _readable(self.read_new(request))

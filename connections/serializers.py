@@ -34,7 +34,7 @@ class InlineDestinationInput(DestinationInput):
 class ConnectionInput(InputSerializer):
     """Each end: its id, an object with an `id`, or an object that is created or updated by its name."""
 
-    echoed = frozenset({"created_at", "updated_at"})
+    echoed = frozenset({"created_at", "updated_at", "waiting"})
 
     id = TextField(required=False)
     team_id = TextField(required=False)
@@ -47,6 +47,15 @@ class ConnectionInput(InputSerializer):
     rules = RulesField(required=False)
     paused_at = MomentField(required=False, allow_null=True)
     disabled_at = MomentField(required=False, allow_null=True)
+
+
+class WaitingOutput(serializers.Serializer[Any]):
+    """Of one connection's events; in its detail, and only where something waits."""
+
+    settling = serializers.BooleanField(help_text="They are being brought in line with a change of the connection.")
+    held = serializers.IntegerField(help_text="On HOLD.")
+    queued = serializers.IntegerField(help_text="Waiting for an attempt, or in flight.")
+    exact = serializers.BooleanField(help_text="False beyond 10,000.")
 
 
 class ConnectionOutput(serializers.Serializer[Any]):
@@ -63,3 +72,4 @@ class ConnectionOutput(serializers.Serializer[Any]):
     disabled_at = MomentField(allow_null=True)
     created_at = MomentField()
     updated_at = MomentField()
+    waiting = WaitingOutput(required=False)

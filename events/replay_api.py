@@ -72,7 +72,8 @@ class EventReplayViewSet(ApiViewSet):
         """Queues an event that has ended, or that waits for a planned retry, for another attempt now: same event, same
         payload, the retry schedule from its beginning. Where its transformation had failed, its rules run again."""
         _refuse_input(request)
-        row = retry_event(cast(TeamRequest, request).team.id, event_id)
+        call = cast(TeamRequest, request)
+        row = retry_event(call.actor, call.team.id, event_id)
         return Response({"ok": True, "queued": True, "event_id": row.id, **event_answer(row)}, status=202)
 
     @extend_schema(
@@ -84,7 +85,8 @@ class EventReplayViewSet(ApiViewSet):
     def cancel(self, request: Call, event_id: str) -> Response:
         """Ends an event that waits. An attempt in flight is let finish and recorded; the event stays cancelled."""
         _refuse_input(request)
-        return Response(event_answer(cancel_event(cast(TeamRequest, request).team.id, event_id)))
+        call = cast(TeamRequest, request)
+        return Response(event_answer(cancel_event(call.actor, call.team.id, event_id)))
 
 
 class RequestReplayViewSet(ApiViewSet):
@@ -101,7 +103,8 @@ class RequestReplayViewSet(ApiViewSet):
         the connections of now. Its source must be enabled; who sent it is not verified again."""
         refuse_unknown(request.query_params, ["team_id"])
         given = read_input(RequestRetryInput, request.data)
-        row = retry_request(cast(TeamRequest, request).team.id, request_id, given)
+        call = cast(TeamRequest, request)
+        row = retry_request(call.actor, call.team.id, request_id, given=given)
         answer = {"ok": True, "queued": True, "request_id": row.id, **request_answer(row, BranchCounts())}
         return Response(answer, status=202)
 

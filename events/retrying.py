@@ -1,6 +1,6 @@
 """One event retried or cancelled, one request accepted again, as an operator asks for it. Pages are events/replay.py's.
 
-A refusal is a Conflict whose code says what blocks, with the id of the blocked object.
+A refusal is a Conflict whose code says what blocks, with the id of the blocked object. What was done is audited.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from fasthook.lib.errors import Conflict
 from fasthook.lib.ids import new_id
 from fasthook.lib.nudge import nudge_after_commit
 from sources.models import Source
+from teams.audit import record
+from teams.credentials import Actor
 
 log = structlog.get_logger(__name__)
 
@@ -53,27 +55,27 @@ _MESSAGES: Final = {
 }
 
 
-def retry_event(team_id: str, event_id: str) -> Event:
+def retry_event(actor: Actor, team_id: str, event_id: str) -> Event:
     """The event, queued again. NotFound; Conflict with a code of Refusal."""
     row = get_event(team_id, event_id)
-    refusal = _attempt(partial(_requeue, row.id))
+    refusal = _attempt(partial(_requeue, actor, row))
     if refusal is not None:
         raise _conflict(refusal, "the event cannot be retried", event=row)
     log.info("event.retried", team_id=team_id, event_id=row.id)
     return get_event(team_id, row.id)
 
 
-def cancel_event(team_id: str, event_id: str) -> Event:
+def cancel_event(actor: Actor, team_id: str, event_id: str) -> Event:
     """The event, CANCELLED; an attempt in flight is let finish. NotFound; Conflict EVENT_ENDED."""
     row = get_event(team_id, event_id)
-    refusal = _attempt(partial(_cancel, row.id))
+    refusal = _attempt(partial(_cancel, actor, row))
     if refusal is not None:
         raise _conflict(refusal, "the event cannot be cancelled", event=row)
     log.info("event.cancelled", team_id=team_id, event_id=row.id)
     return get_event(team_id, row.id)
 
 
-def retry_request(team_id: str, request_id: str, given: Mapping[str, Any]) -> Request:
+def retry_request(actor: Actor, team_id: str, request_id: str, *, given: Mapping[str, Any]) -> Request:
     """The new request, as the stored one was or with what is `given` in place of it, for current routing.
 
     Verification is not repeated: what was verified still is, as long as it is unchanged. NotFound; InvalidInput and
@@ -85,9 +87,10 @@ def retry_request(team_id: str, request_id: str, given: Mapping[str, Any]) -> Re
     limits = RequestLimits(settings.MAX_BODY_BYTES, settings.MAX_HEADER_BYTES)
     wanted = modify(stored, given, limits)
     if wanted is stored and not (body is None and "body" in given):
-        created = with_partitions(partial(_replay, parent))
+        created = with_partitions(partial(_replay, actor, parent))
     else:
-        created = with_partitions(partial(_accept, parent, wanted, has_body=body is not None or "body" in given))
+        has_body = body is not None or "body" in given
+        created = with_partitions(partial(_accept, actor, parent, message=wanted, has_body=has_body))
     log.info("request.retried", team_id=team_id, request_id=created, retry_parent_request_id=parent.id)
     return get_request(team_id, created)
 
@@ -101,33 +104,39 @@ def _attempt(act: Any) -> Refusal | None:
 
 
 @transaction.atomic
-def _requeue(event_id: str) -> Refusal | None:
+def _requeue(actor: Actor, row: Event) -> Refusal | None:
     hold_gate(connection)
-    result = requeue_events(connection, [event_id], trigger=Trigger.MANUAL)
+    result = requeue_events(connection, [row.id], trigger=Trigger.MANUAL)
     for stage in result.stages:
         nudge_after_commit(stage)
-    return result.skipped.get(event_id)
+    if result.queued:
+        record(actor, "event.retried", row)
+    return result.skipped.get(row.id)
 
 
 @transaction.atomic
-def _cancel(event_id: str) -> Refusal | None:
+def _cancel(actor: Actor, row: Event) -> Refusal | None:
     hold_gate(connection)
-    result = cancel_events(connection, [event_id], cause=IgnoredCause.CANCELLED_BY_OPERATOR)
-    return result.skipped.get(event_id)
+    result = cancel_events(connection, [row.id], cause=IgnoredCause.CANCELLED_BY_OPERATOR)
+    if result.cancelled:
+        record(actor, "event.cancelled", row)
+    return result.skipped.get(row.id)
 
 
 @transaction.atomic
-def _replay(parent: Request) -> str:
+def _replay(actor: Actor, parent: Request) -> str:
     hold_gate(connection)
     result = replay_requests(connection, [parent.id])
     if refusal := result.skipped.get(parent.id):
         raise _conflict(refusal, "the request cannot be retried", request=parent)
+    created = result.created[parent.id]
+    record(actor, "request.retried", parent, meta={"new_request_id": created, "modified": False})
     nudge_after_commit("route")
-    return result.created[parent.id]
+    return created
 
 
 @transaction.atomic
-def _accept(parent: Request, message: Message, *, has_body: bool) -> str:
+def _accept(actor: Actor, parent: Request, *, message: Message, has_body: bool) -> str:
     hold_gate(connection)
     source = Source.objects.filter(pk=parent.source_id).first()
     state = ObjectState(
@@ -151,6 +160,7 @@ def _accept(parent: Request, message: Message, *, has_body: bool) -> str:
         retry_parent_request_id=parent.id,
     )
     write_requests(connection.connection, [again])
+    record(actor, "request.retried", parent, meta={"new_request_id": again.id, "modified": True})
     nudge_after_commit("route")
     return again.id
 

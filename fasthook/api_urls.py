@@ -18,6 +18,7 @@ from events.dry_run_api import DryRunViewSet
 from events.executions_api import ExecutionViewSet
 from events.rehearsals.api import RehearsalViewSet
 from events.replay_api import EventReplayViewSet, RequestReplayViewSet
+from events.waiting_work import count_waiting
 from sources.api import SourceViewSet
 from teams.api import LoginViewSet, ProjectSecretsViewSet, SessionViewSet
 from teams.audit_api import AuditViewSet
@@ -63,7 +64,7 @@ urlpatterns = [
     # ---- Connections
     path("connections", connections(COLLECTION)),
     path("connections/count", connections(COUNT)),
-    path("connections/<str:id>", connections(ROW)),
+    path("connections/<str:id>", connections(ROW, waiting=count_waiting)),
     path("connections/<str:id>/pause", connections(action("pause"))),
     path("connections/<str:id>/unpause", connections(action("unpause"))),
     path("connections/<str:id>/enable", connections(action("enable"))),

@@ -282,7 +282,7 @@ def test_requests_are_accepted_again_for_current_routing(project: Project, door:
         ],
     )
     RouteJob.objects.all().delete()
-    added = add_connection(project)
+    added = add_connection(project, rules=[{"type": "filter", "body": {"id": 1}}])
     result = within_gate(lambda at: replay_requests(at, [parent, rejected], batch_operation_id=BATCH))
     assert (set(result.created), dict(result.skipped), result.stages) == ({parent, rejected}, {}, {"route"})
     again = Request.objects.get(id=result.created[parent])

@@ -14,6 +14,7 @@ from events.partitions import ensure_partitions
 from events.tests.seed import Project, make_event, make_request
 from fasthook.lib.clock import iso
 from fasthook.testing import ApiCaller
+from teams.models import AuditEntry
 
 
 @pytest.fixture
@@ -25,6 +26,10 @@ def refused(answer: Any, code: str) -> dict[str, Any]:
     body: dict[str, Any] = answer.json()
     assert (answer.status_code, body["code"]) == (409, code), body
     return body
+
+
+def audited() -> list[tuple[str, str | None, Any]]:
+    return list(AuditEntry.objects.order_by("id").values_list("action", "resource_id", "meta"))
 
 
 # ---- Events
@@ -43,6 +48,7 @@ def test_a_retried_event_is_answered_and_waits(api: ApiCaller, failed: Event, nu
         3,
     )
     assert (DeliveryJob.objects.get().attempt_number, nudges) == (4, ["deliver"])
+    assert audited() == [("event.retried", failed.id, None)]
     assert "waits for delivery already" in refused(api.post(f"/v1/events/{failed.id}/retry"), "EVENT_QUEUED")["error"]
     assert DeliveryJob.objects.count() == 1
 
@@ -55,7 +61,7 @@ def test_a_blocked_retry_names_what_blocks_it(api: ApiCaller, team: Project, fai
     )
     assert body["data"] == {"id": failed.id, "connection_id": team.connection.id}
     failed.refresh_from_db()
-    assert (failed.status, DeliveryJob.objects.count()) == ("FAILED", 0)
+    assert (failed.status, DeliveryJob.objects.count(), audited()) == ("FAILED", 0, [])
 
 
 @pytest.mark.parametrize("method", ["PUT", "POST"])
@@ -74,6 +80,7 @@ def test_a_cancelled_event_is_answered_with_who_ended_it(
     )
     listed = api.get("/v1/events?status=CANCELLED&ignored_cause=CANCELLED_BY_OPERATOR").json()["models"]
     assert [model["id"] for model in listed] == [event.id]
+    assert audited() == [("event.cancelled", event.id, None)]
     assert "only what waits" in refused(api.call(method, f"/v1/events/{event.id}/cancel"), "EVENT_ENDED")["error"]
 
 
@@ -119,6 +126,7 @@ def test_a_retried_request_is_a_new_one_as_it_was(
         b"\xff raw",
     )
     assert (RouteJob.objects.filter(request_id=again.id).count(), nudges) == (1, ["route"])
+    assert audited() == [("request.retried", parent.id, {"new_request_id": again.id, "modified": False})]
     assert body["created_at"] >= (iso(now) or "")
     assert [each["id"] for each in api.get("/v1/requests?is_retry=true").json()["models"]] == [again.id]
 
@@ -137,6 +145,7 @@ def test_a_modified_request_is_not_verified_any_more(api: ApiCaller, team: Proje
         "content-length": "21",
     }
     assert RouteJob.objects.get(request_id=body["id"]).body_size == 21
+    assert audited() == [("request.retried", parent.id, {"new_request_id": body["id"], "modified": True})]
 
 
 def test_the_data_of_a_request_may_be_sent_back(api: ApiCaller, team: Project, now: datetime) -> None:
