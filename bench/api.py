@@ -30,6 +30,21 @@ class Api:
         query: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """One call below /v1; ApiError for anything but 2xx, UnreachableError when nothing answers."""
+        status, answer = await self.ask(method, path, body, query=query)
+        if not 200 <= status < 300:
+            raise ApiError(f"{method} {path}: {status} {answer[:500].decode(errors='replace')}")
+        parsed: dict[str, Any] = json.loads(answer) if answer else {}
+        return parsed
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        *,
+        query: Mapping[str, str] | None = None,
+    ) -> tuple[int, bytes]:
+        """The same, whatever the status: that and the body."""
         url = f"{self.base_url}/v1{path}" + (f"?{urlencode(query)}" if query else "")
         headers = {"authorization": f"Bearer {self.api_key}", "x-team-id": self.team_id, "accept": "application/json"}
         content = b""
@@ -37,10 +52,7 @@ class Api:
             headers["content-type"] = "application/json"
             content = json.dumps(body).encode()
         response = await fetch(method, url, headers=headers, body=content)
-        if not 200 <= response.status < 300:
-            raise ApiError(f"{method} {path}: {response.status} {response.body[:500].decode(errors='replace')}")
-        answer: dict[str, Any] = json.loads(response.body) if response.body else {}
-        return answer
+        return response.status, response.body
 
     async def count(self, resource: str, **filters: str) -> int:
         """How many requests or events of the last hour match, exactly."""

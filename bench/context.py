@@ -31,6 +31,9 @@ class Options:
     large_requests: int = 2_000
     limits_per_s: tuple[int, ...] = (20, 200)
     rules_events: int = 10_000
+    operators: int = 50
+    controls_rate_per_s: int = 200
+    controls_s: float = 60.0
     calm_s: float = 10.0
     idle_s: float = 20.0
     soak_events: int = 500_000

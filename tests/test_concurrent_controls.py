@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bench.evidence import Evidence
 from tests.account import Account, Json
 from tests.product import Product
 from tests.receiver import Answer, Receiver
@@ -20,38 +21,6 @@ OPERATORS = 12
 SECONDS = 5.0
 RETRY = {"type": "retry", "strategy": "linear", "interval": 300, "count": 2}
 LEGAL = {200, 201, 202, 204, 404, 409}
-
-# Events that are not where the table of states allows, beside their jobs.
-_ILLEGAL = """
-SELECT event.id, event.status, job.event_id IS NOT NULL AS has_job
-FROM events AS event LEFT JOIN delivery_job AS job ON job.event_id = event.id AND NOT job.cancelled
-WHERE event.team_id = %(team)s AND (job.event_id IS NOT NULL) <> (
-    event.status IN ('QUEUED', 'SCHEDULED') OR (event.status = 'FAILED' AND event.next_attempt_at IS NOT NULL)
-)
-"""
-# Events that do not say what their attempts say.
-_UNTRUE = """
-SELECT event.id, event.status, event.attempts, told.count, told.last
-FROM events AS event
-LEFT JOIN LATERAL (
-    SELECT count(*), count(DISTINCT attempt_number) AS numbers, max(attempt_number) AS last_number,
-        (array_agg(status ORDER BY attempt_number DESC))[1] AS last
-    FROM attempts WHERE event_id = event.id
-) AS told ON true
-WHERE event.team_id = %(team)s AND (
-    event.attempts <> told.count OR told.numbers <> told.count OR coalesce(told.last_number, 0) <> told.count
-    OR (event.status = 'SUCCESSFUL' AND told.last IS DISTINCT FROM 'SUCCESSFUL')
-    OR (event.status = 'FAILED' AND told.last IS DISTINCT FROM 'FAILED')
-)
-"""
-_TWICE = """
-SELECT request_id, connection_id FROM events WHERE team_id = %(team)s GROUP BY 1, 2 HAVING count(*) > 1
-"""
-_WAITING = """
-SELECT (SELECT count(*) FROM route_job) + (SELECT count(*) FROM delivery_job WHERE team_id = %(team)s)
-    + (SELECT count(*) FROM events WHERE team_id = %(team)s AND status = 'HOLD')
-    + (SELECT count(*) FROM connections_connection WHERE team_id = %(team)s AND settle_requested_at IS NOT NULL)
-"""
 
 
 class Operators:
@@ -133,18 +102,6 @@ class Operators:
             self.account.put(f"connections/{connection['id']}/unpause")
 
 
-def deadlocks(product: Product) -> int:
-    with product.database() as database:
-        row = database.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()").fetchone()
-    assert row is not None
-    return int(row[0])
-
-
-def read(product: Product, statement: str, account: Account) -> list[Any]:
-    with product.database() as database:
-        return database.execute(statement, {"team": account.team_id}).fetchall()
-
-
 @pytest.fixture
 def operators(account: Account, receiver: Receiver) -> Operators:
     source = account.source()
@@ -161,29 +118,39 @@ def operators(account: Account, receiver: Receiver) -> Operators:
 def test_controls_at_once_leave_every_event_legal_and_every_count_true(
     product: Product, account: Account, receiver: Receiver, operators: Operators
 ) -> None:
-    before, log = deadlocks(product), product.database_log().stat().st_size
+    evidence = Evidence(product.environment["DATABASE_URL"], account.team_id)
+    before, log = evidence.deadlocks(), product.database_log().stat().st_size
     with account.sending(operators.source) as load:
         operators.run(SECONDS)
         operators.repair()
-    wait_until(
-        lambda: read(product, _WAITING, account) == [(0,)],
-        30,
-        lambda: f"everything comes to its end: {read(product, _WAITING, account)}",
-    )
+    wait_until(lambda: evidence.waiting_count() == 0, 30, lambda: f"{evidence.waiting_count()} come to their end")
     assert operators.wrong == []
     assert set(load.statuses) <= {200, 410}
     assert {name for (name, status) in operators.answers if status < 300} >= {
         *("pause", "unpause", "enable", "disable", "delete", "create"),
         *("retry event", "cancel event", "retry request"),
     }
-    assert deadlocks(product) == before
+    assert evidence.deadlocks() == before
     with product.database_log().open("rb") as file:
         file.seek(log)
         assert b"deadlock" not in file.read()
-    for statement in (_ILLEGAL, _UNTRUE, _TWICE):
-        assert read(product, statement, account) == []
+    assert evidence.faults() == []
     accepted = account.get("requests/count", status="accepted")["count"]
-    again = operators.answers["retry request", 202]
-    assert accepted == 1 + len(load.accepted) + again
-    attempts = read(product, "SELECT count(*) FROM attempts WHERE team_id = %(team)s", account)
-    assert attempts == [(len(receiver.calls),)]
+    assert accepted == 1 + len(load.accepted) + operators.answers["retry request", 202]
+    assert evidence.attempts_count() == len(receiver.calls)
+
+
+def test_the_look_at_evidence_sees_what_is_wrong(product: Product, account: Account, receiver: Receiver) -> None:
+    source, _, _ = account.route(receiver.url())
+    event = account.wait_for_event(account.accept(source), "SUCCESSFUL")
+    evidence = Evidence(product.environment["DATABASE_URL"], account.team_id)
+    assert (evidence.faults(), evidence.attempts_count(), evidence.waiting_count()) == ([], 1, 0)
+    for sabotage, kind in (
+        ("attempts = 2", "untrue"),
+        ("status = 'FAILED'", "untrue"),
+        ("status = 'QUEUED'", "illegal"),
+    ):
+        with product.database() as database:
+            database.execute(f"UPDATE events SET {sabotage} WHERE id = %s", [event["id"]])
+            assert [fault.split()[1].rstrip(",") for fault in evidence.faults()] == [kind], sabotage
+            database.execute("UPDATE events SET attempts = 1, status = 'SUCCESSFUL' WHERE id = %s", [event["id"]])

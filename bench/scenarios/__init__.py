@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from bench.context import Bench
 from bench.report import ScenarioResult
 from bench.scenarios import (
+    controls,
     drain,
     drain_revived,
     fanout,
@@ -40,6 +41,7 @@ SCENARIOS: dict[str, Scenario] = {
     "idle": idle.run,
     "soak": soak.run,
     "history": history.run,
+    "controls": controls.run,
 }
-# Without the one that takes minutes, and the one that wants seeded history.
-DEFAULT = tuple(name for name in SCENARIOS if name not in ("soak", "history"))
+# Without those that take minutes, and the one that wants seeded history.
+DEFAULT = tuple(name for name in SCENARIOS if name not in ("soak", "history", "controls"))

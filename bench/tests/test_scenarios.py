@@ -195,6 +195,11 @@ def test_statements_are_left_out_where_the_log_is_not_ours() -> None:
     assert run(["statements"]).only.figures == ()
 
 
+def test_controls_are_left_out_where_postgres_cannot_be_asked() -> None:
+    result = run(["controls"]).only
+    assert (result.figures, result.is_sound) == ((), True)
+
+
 def test_scenarios_beyond_the_time_of_the_run_are_left_out() -> None:
     done = run(["latency"], options=replace(SMALL, max_run_s=0.0))
     assert (done.results, done.gateway.posts) == ([], 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from django.db import connection as database
 from django.db import transaction
 
 from connections.services import pause_connection, unpause_connection
+from destinations.models import Destination
 from destinations.services import disable_destination
 from events import queue, settling
 from events.models import DeliveryJob, Event
@@ -23,6 +24,8 @@ from events.tests.plane import accept_and_route, add_connection, add_destination
 from events.tests.seed import Project
 from fasthook.lib.clock import utc_now
 from fasthook.lib.sql import DataConnection
+from teams.config_version import next_config_version
+from teams.configuration import lock_for_team
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
 
@@ -270,3 +273,29 @@ def test_disabling_through_the_service_asks_for_settling(project: Project) -> No
     disable_destination(project.team, project.destination.id, now=utc_now())
     assert settle() == 1
     assert states() == [("CANCELLED", "DESTINATION_DISABLED")]
+
+
+def test_a_release_to_a_destination_that_is_being_changed_waits_for_nobody(project: Project) -> None:
+    (event_id,) = accept_and_route(project)
+    change(project.connection, paused_at=utc_now(), settle_requested_at=utc_now())
+    settle()
+    # Disabled while the connection led elsewhere, so the event is still held.
+    elsewhere = add_destination(project)
+    change(project.connection, destination=elsewhere, paused_at=None, settle_requested_at=utc_now())
+    change(project.destination, disabled_at=utc_now())
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            # As a service does, whose next step is to wait for the gate that a page of settling holds.
+            lock_for_team(Destination, project.team, project.destination.id)
+            assert pool.submit(closing, settle).result(timeout=10) == 0
+            assert (Event.objects.get(id=event_id).status, marked(project)) == ("HOLD", True)
+            next_config_version()
+        assert pool.submit(closing, settle).result(timeout=10) == 2
+    assert Event.objects.get(id=event_id).ignored_cause == "DESTINATION_DISABLED"
+
+
+def closing(work: Callable[[], int]) -> int:
+    try:
+        return work()
+    finally:
+        database.close()
