@@ -99,6 +99,7 @@ RETENTION_DAYS_BY_TABLE: dict[str, int] = {
 RETENTION_DAYS_AUDIT: int = env.int("RETENTION_DAYS_AUDIT", default=365)
 SESSION_TOKEN_DAYS: int = env.int("SESSION_TOKEN_DAYS", default=30)
 SIGNING_SECRET_GRACE_S: int = env.int("SIGNING_SECRET_GRACE_S", default=24 * 3600)
+API_RATE_PER_MINUTE: int = env.int("API_RATE_PER_MINUTE", default=30_000)
 LOGIN_ATTEMPTS_PER_MINUTE: int = env.int("LOGIN_ATTEMPTS_PER_MINUTE", default=10)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_API_BODY_BYTES
 
@@ -191,6 +192,7 @@ if _https:
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["teams.auth.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["teams.auth.TeamPermission"],
+    "DEFAULT_THROTTLE_CLASSES": ["teams.call_rate.CredentialThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["fasthook.lib.rest.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["fasthook.lib.rest.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

@@ -5,11 +5,13 @@ Apart from `fasthook.lib.rest`, which REST framework imports while it is itself 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from fasthook.lib.rest import JSONParser
@@ -17,6 +19,8 @@ from fasthook.lib.rest import JSONParser
 
 class ApiViewSet(ViewSet):
     http_method_names = ["get", "head", "post", "put", "patch", "delete"]
+    # What a throttle says of the call, on its answer whatever that is.
+    extra_headers: Mapping[str, str] = {}
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         # Without a length REST framework takes a chunked body for an empty one.
@@ -24,6 +28,12 @@ class ApiViewSet(ViewSet):
             request._body = request.read(self._limit_bytes() + 1)
             request.META["CONTENT_LENGTH"] = str(len(request.body))
         return super().initialize_request(request, *args, **kwargs)
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Any:
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        for name, value in self.extra_headers.items():
+            answer.headers.setdefault(name, value)
+        return answer
 
     def _limit_bytes(self) -> int:
         limits = [parser.limit_bytes() for parser in self.get_parsers() if isinstance(parser, JSONParser)]

@@ -4,14 +4,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import redis
 from django.core.cache import cache
 
+from fasthook.lib import counters
 from fasthook.lib.clock import utc_now
 from fasthook.testing import ApiCaller
 from teams.credentials import new_api_key, new_session_token
 from teams.models import Membership, Role, SessionToken, Team, User
 from teams.sessions import create_session
 from teams.tests.factories import PASSWORD, MembershipFactory, UserFactory
+from teams.throttle import TooManyAttempts, count_attempt
 
 
 @pytest.fixture
@@ -194,13 +197,28 @@ class TestLogin:
         assert int(refused.headers["Retry-After"]) >= 1
         assert ApiCaller().post("auth/login", {"email": "other@example.com", "password": "x"}).status_code == 401
 
-    def test_it_works_without_redis(self, owner: User, settings: Any) -> None:
-        settings.CACHES = {
-            "default": {
-                "BACKEND": "django.core.cache.backends.redis.RedisCache",
-                "LOCATION": "redis://127.0.0.1:1/0",
-            }
-        }
+    def test_guessing_one_account_from_many_addresses_is_slowed_down(self, owner: User, settings: Any) -> None:
+        settings.LOGIN_ATTEMPTS_PER_MINUTE = 1
+        for number in range(10):
+            count_attempt(f"10.0.0.{number}", owner.email)
+        with pytest.raises(TooManyAttempts):
+            count_attempt("10.0.1.0", owner.email)
+        count_attempt("10.0.1.0", "other@example.com")
+
+    def test_guessing_many_accounts_from_one_address_is_slowed_down(self, db: None, settings: Any) -> None:
+        settings.LOGIN_ATTEMPTS_PER_MINUTE = 1
+        for number in range(10):
+            count_attempt("10.0.0.1", f"user{number}@example.com")
+        with pytest.raises(TooManyAttempts):
+            count_attempt("10.0.0.1", "user10@example.com")
+        count_attempt("10.0.0.2", "user10@example.com")
+
+    def test_it_works_without_redis(self, owner: User, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(**_: object) -> None:
+            raise redis.ConnectionError("nobody there")
+
+        monkeypatch.setattr(counters, "_script", lambda: fail)
+        monkeypatch.setattr(counters, "_resting_until", 0.0)
         response = ApiCaller().post("auth/login", {"email": owner.email, "password": PASSWORD})
         assert response.status_code == 200
 
