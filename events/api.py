@@ -44,7 +44,8 @@ from fasthook.lib.pagination import Page
 from fasthook.lib.viewset import ApiViewSet
 from teams.auth import TeamRequest
 
-_RAW = {(200, "application/octet-stream"): OpenApiTypes.BINARY}
+# In the content type that the request came with.
+_RAW = {(200, "*/*"): OpenApiTypes.BINARY}
 
 
 class RequestViewSet(ApiViewSet):

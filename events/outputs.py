@@ -102,9 +102,28 @@ class EvidenceCountOutput(CountOutput):
     applied_range = AppliedRangeOutput()
 
 
+class InputOutput(serializers.Serializer[Any]):
+    """What `test` and `run` take as their input."""
+
+    method = serializers.CharField()
+    path = serializers.CharField()
+    query = serializers.CharField()
+    parsed_query = ObjectField()
+    headers = ObjectField()
+    body = _AnyJSONField(allow_null=True)
+    body_encoding = serializers.ChoiceField(choices=["json", "text", "base64"])
+
+
+class FoundInputOutput(serializers.Serializer[Any]):
+    source_id = serializers.CharField()
+    request_id = serializers.CharField()
+    created_at = MomentField()
+    input = InputOutput()
+
+
 class LatestInputOutput(serializers.Serializer[Any]):
     connection_id = serializers.CharField()
-    latest_input = ObjectField(allow_null=True)
+    latest_input = FoundInputOutput(allow_null=True)
 
 
 def evidence_list(name: str, output: Output) -> serializers.Serializer[Any]:

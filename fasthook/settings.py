@@ -195,7 +195,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_CLASSES": ["teams.call_rate.CredentialThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["fasthook.lib.rest.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["fasthook.lib.rest.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "fasthook.openapi.operations.ApiSchema",
     "EXCEPTION_HANDLER": "fasthook.lib.rest.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
@@ -203,13 +203,21 @@ REST_FRAMEWORK = {
 UNFOLD = {"SITE_TITLE": "FastHook", "SITE_HEADER": "FastHook", "SITE_SUBHEADER": "Support", "SITE_URL": "/v1/docs"}
 SPECTACULAR_SETTINGS = {
     "TITLE": "FastHook",
-    "DESCRIPTION": "Receive, route, deliver and replay webhooks.",
+    "DESCRIPTION": (
+        "Receive, route, deliver and replay webhooks.\n\nEvery route works without /v1 too. Bodies are JSON objects;"
+        " unknown fields and parameters are refused. Errors have one shape (`Error`). Lists are read page by page with"
+        " the cursors `next` and `prev`."
+    ),
     "VERSION": "1.0.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": [],
     "SERVE_AUTHENTICATION": [],
     "SCHEMA_PATH_PREFIX": "/v1",
-    "PREPROCESSING_HOOKS": ["fasthook.openapi.described_once"],
+    "PREPROCESSING_HOOKS": ["fasthook.openapi.document.versioned"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "fasthook.openapi.document.complete",
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",

@@ -5,10 +5,11 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularSwaggerView
 
 from fasthook.faults import unknown_path
 from fasthook.health import livez, readyz
+from fasthook.openapi.view import schema
 from metrics.prometheus.view import metrics
 
 urlpatterns = [
@@ -18,7 +19,7 @@ urlpatterns = [
     path("readyz", readyz),
     path("metrics", metrics),
     path("admin/", admin.site.urls),
-    path("v1/schema", SpectacularAPIView.as_view(), name="schema"),
+    path("v1/schema", schema, name="schema"),
     path("v1/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("v1/", include("fasthook.api_urls")),
     # Says so in JSON under DEBUG too, where Django would show its own page.

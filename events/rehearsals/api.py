@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request as Call
 from rest_framework.response import Response
 
@@ -14,7 +14,7 @@ from events.rehearsals.models import RuleRehearsal
 from events.rehearsals.outputs import RehearsalInput, RehearsalOutput, rehearsal_answer
 from events.rehearsals.services import cancel_rehearsal, start_rehearsal
 from fasthook.lib.clock import utc_now
-from fasthook.lib.describe import list_answer
+from fasthook.lib.describe import list_answer, page_parameters
 from fasthook.lib.filters import COMMON, read_params, refuse_unknown
 from fasthook.lib.inputs import read_input
 from fasthook.lib.pagination import paginate
@@ -56,12 +56,7 @@ class RehearsalViewSet(ApiViewSet):
     @extend_schema(
         operation_id="list_rehearsals",
         tags=["connections"],
-        parameters=[
-            OpenApiParameter("limit", int),
-            OpenApiParameter("dir", str, enum=["asc", "desc"]),
-            OpenApiParameter("next", str),
-            OpenApiParameter("prev", str),
-        ],
+        parameters=page_parameters(orders=["created_at"], max_limit=MAX_LIMIT),
         responses=list_answer("Rehearsal", RehearsalOutput),
     )
     def list(self, request: Call, connection_id: str) -> Response:

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, TypeVar
 
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
 from rest_framework import serializers
 
 from fasthook.lib.filters import ListFilter
 from fasthook.lib.inputs import MomentField
+from fasthook.lib.pagination import DEFAULT_LIMIT, MAX_LIMIT
 
 View = TypeVar("View", bound=type)
 Output = type[serializers.Serializer[Any]]
-
-
-class ErrorOutput(serializers.Serializer[Any]):
-    """The envelope of everything that goes wrong (fasthook/lib/errors.py)."""
-
-    error = serializers.CharField(help_text="What is wrong and what to do.")
-    code = serializers.CharField()
-    fields = serializers.DictField(child=serializers.ListField(child=serializers.CharField()), required=False)  # type: ignore[assignment]
-    data = serializers.DictField(required=False)  # type: ignore[assignment]
 
 
 class CountOutput(serializers.Serializer[Any]):
@@ -50,8 +43,8 @@ class _PaginationOutput(serializers.Serializer[Any]):
 
 
 def refusals(*statuses: int) -> dict[int, Any]:
-    """The answers of a route that are errors, beside those that every route has."""
-    return dict.fromkeys(statuses, ErrorOutput)
+    """The answers of a route that are errors, beside those that every route has. Their shape: fasthook/openapi."""
+    return dict.fromkeys(statuses, OpenApiTypes.OBJECT)
 
 
 def list_answer(
@@ -71,22 +64,37 @@ def list_answer(
     )
 
 
+_HELP = {
+    "from": "An ISO 8601 time, or now, now-15m, now-24h, now-7d. Without it 30 days ago.",
+    "to": "The same. Without it now.",
+    "include": "data adds payloads.",
+}
+
+
+def page_parameters(*, orders: Sequence[str], max_limit: int) -> list[OpenApiParameter]:
+    cursor = "A cursor: what pagination.{} was, with the same filters and order."
+    return [
+        OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": max_limit, "default": DEFAULT_LIMIT}),
+        OpenApiParameter("order_by", str, enum=orders),
+        OpenApiParameter("dir", str, enum=["asc", "desc"]),
+        OpenApiParameter("next", str, description=cursor.format("next")),
+        OpenApiParameter("prev", str, description=cursor.format("prev")),
+        OpenApiParameter("cursor", str, description=cursor.format("next or pagination.prev")),
+    ]
+
+
 def filter_parameters(filters: type[ListFilter], *, paged: bool) -> list[OpenApiParameter]:
+    """Lists over a range of time are in the order of time alone, and shorter."""
     own = [
         OpenApiParameter(name, str, description=each.extra.get("help_text") or "")
         for name, each in filters.base_filters.items()
     ]
-    own += [OpenApiParameter(name, str) for name in filters.extra]
+    own += [OpenApiParameter(name, str, description=_HELP.get(name, "")) for name in filters.extra]
     if not paged:
         return own
-    return [
-        *own,
-        OpenApiParameter("limit", int),
-        OpenApiParameter("order_by", str),
-        OpenApiParameter("dir", str, enum=["asc", "desc"]),
-        OpenApiParameter("next", str, description="The cursor of the next page, as pagination.next gave it."),
-        OpenApiParameter("prev", str, description="The cursor of the page before, as pagination.prev gave it."),
-    ]
+    if "from" in filters.extra:
+        return [*own, *page_parameters(orders=["created_at"], max_limit=100)]
+    return [*own, *page_parameters(orders=["created_at", "updated_at", "name"], max_limit=MAX_LIMIT)]
 
 
 def describe_resource(
@@ -104,6 +112,15 @@ def describe_resource(
     def described(verb: str, many: bool = False, **kwargs: Any) -> Any:
         return extend_schema(operation_id=f"{verb}_{plural if many else singular}", tags=[plural], **kwargs)
 
+    told = {
+        "list": f"The team's {plural}, a page at a time.",
+        "count": f"How many {plural} the filters let through.",
+        "create": "409 when the name is taken.",
+        "upsert": "Updates the one with that id, else the one with that name, else creates it.",
+        "update": "Changes what is given and keeps the rest.",
+        "replace": "Changes what is given; what is given is replaced as a whole.",
+        "destroy": "What it has done stays as evidence.",
+    }
     verbs = {
         "list": described(
             "list", many=True, responses=list_answer(name, shows), parameters=filter_parameters(filters, paged=True)
@@ -112,17 +129,19 @@ def describe_resource(
             "count", many=True, responses=CountOutput, parameters=filter_parameters(filters, paged=False)
         ),
         "create": described("create", request=reads, responses={201: shows}),
-        "upsert": described("upsert", request=reads, responses={200: shows, 201: shows}),
+        "upsert": described("upsert", request=reads(partial=True), responses={200: shows, 201: shows}),
         "retrieve": described("get", responses=shows),
         "update": described("update", request=reads(partial=True), responses=shows),
-        "replace": described("replace", request=reads, responses=shows),
+        "replace": described("replace", request=reads(partial=True), responses=shows),
         "destroy": described("delete", request=None, responses={204: None}, parameters=list(destroy_parameters)),
         **{action: described(action, request=None, responses=shows) for action in actions},
     }
 
     def describe(view: View) -> View:
         for verb, schema in verbs.items():
-            setattr(view, verb, schema(_own(getattr(view, verb))))
+            method = _own(getattr(view, verb))
+            method.__doc__ = method.__doc__ or told.get(verb)
+            setattr(view, verb, schema(method))
         return view
 
     return describe

@@ -1,0 +1,143 @@
+"""One team that has a row of everything, so that every route of the table has something to answer with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.apps import apps
+from django.db.models import Model
+
+from connections.models import Connection, Transformation
+from connections.tests.factories import ConnectionFactory
+from events.models import Event, TransformationExecution
+from events.rehearsals.models import RuleRehearsal
+from events.tests.seed import Project, make_attempt, make_event, make_request
+from fasthook.lib.clock import utc_now
+from teams.audit import Subject, record
+from teams.calls import SYSTEM
+from teams.models import Team
+
+APPS = ("teams", "sources", "destinations", "connections", "events", "metrics")
+
+
+@dataclass(slots=True)
+class World:
+    """`samples`: an id for every place of the route table, such as `connections/<str:id>`."""
+
+    team: Team
+    connection: Connection
+    now: datetime
+    samples: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def project(self) -> Project:
+        row = self.connection
+        return Project(
+            team=self.team,
+            api_key=self.team.secrets.api_key,
+            source=row.source,
+            destination=row.destination,
+            connection=row,
+        )
+
+    def ids(self) -> set[str]:
+        """Every id of this team's, none of which a stranger may ever be shown."""
+        return {*self.samples.values(), self.team.id}
+
+
+def make_world(team: Team) -> World:
+    world = World(team=team, connection=ConnectionFactory(team=team), now=utc_now())
+    for make in MAKERS:
+        world.samples.update(make(world))
+    record(SYSTEM, "team.made", Subject(team.id, "team", team.id))
+    return world
+
+
+def configuration(world: World) -> dict[str, str]:
+    connection = world.connection
+    return {
+        "sources/<str:id>": connection.source_id,
+        "destinations/<str:id>": connection.destination_id,
+        "connections/<str:id>": connection.id,
+        "connections/<str:connection_id>": connection.id,
+    }
+
+
+def evidence(world: World) -> dict[str, str]:
+    project, now = world.project, world.now
+    request = make_request(project, now, query="a=1", headers=[["content-type", "application/json"], ["x-a", "1"]])
+    ignored = {"ignored_cause": "FILTERED", "ignored_meta": {"failed_targets": ["body"]}}
+    make_event(request, project, now, status="CANCELLED", **ignored)
+    make_request(project, now, status="rejected", rejection_cause="PAYLOAD_TOO_LARGE", body=None)
+    failed: dict[str, Any] = {"status": "FAILED", "error_code": "TIMEOUT"}
+    event = make_event(request, project, now, attempts=2, last_attempt_at=now, **failed)
+    make_attempt(event, now, response_status=None, body=None, response_headers=None, error_message="late", **failed)
+    attempt = make_attempt(event, now, attempt_number=2, trigger="AUTOMATIC")
+    return {
+        "requests/<str:request_id>": request.id,
+        "events/<str:event_id>": event.id,
+        "attempts/<str:attempt_id>": attempt.id,
+    }
+
+
+def transformations(world: World) -> dict[str, str]:
+    row = Transformation.objects.create(team=world.team, name="ours", code="return request;", env={"KEY": "secret"})
+    event = Event.objects.filter(team_id=world.team.id).latest("id")
+    execution = TransformationExecution.objects.create(
+        team_id=world.team.id,
+        transformation_id=row.id,
+        connection_id=event.connection_id,
+        request_id=event.request_id,
+        event_id=event.id,
+        status="SUCCESSFUL",
+        logs='[{"level":"log","message":"seen"}]',
+        duration_us=1200,
+        cpu_us=900,
+        created_at=world.now,
+    )
+    return {
+        "transformations/<str:id>": row.id,
+        "transformations/<str:transformation_id>": row.id,
+        "transformations/<str:transformation_id>/executions/<str:execution_id>": execution.id,
+    }
+
+
+def rehearsals(world: World) -> dict[str, str]:
+    row = RuleRehearsal.objects.create(
+        team_id=world.team.id,
+        connection_id=world.connection.id,
+        source_id=world.connection.source_id,
+        rules=[],
+        sealed={},
+        range_from=world.now,
+        range_to=world.now,
+        total_count=10,
+        requested_by="somebody@example.com",
+        created_at=world.now,
+    )
+    return {"rehearsals/<str:rehearsal_id>": row.id}
+
+
+MAKERS: tuple[Callable[[World], dict[str, str]], ...] = (configuration, evidence, transformations, rehearsals)
+
+# What a list must be asked with.
+QUERIES: dict[str, str] = {}
+
+
+def belongings(team: Team) -> dict[str, list[Any]]:
+    """Every row of every table that says whose it is, for a comparison of before and after. The audit log aside: that
+    somebody was refused is written there too."""
+    rows: dict[str, list[Any]] = {}
+    for model in apps.get_models():
+        if model._meta.app_label in APPS and model._meta.model_name != "auditentry" and _team_column(model):
+            values = model._default_manager.filter(**{_team_column(model): team.pk}).order_by("pk").values()
+            rows[model._meta.label] = list(values)
+    return rows
+
+
+def _team_column(model: type[Model]) -> str:
+    names = [each.attname for each in model._meta.concrete_fields]
+    return "id" if model is Team else "team_id" if "team_id" in names else ""
