@@ -1,118 +1,185 @@
-"""One walk over the whole route table: what belongs to a team does not exist for a stranger."""
+"""One walk over the whole route table: what belongs to a team does not exist for a stranger, whoever asks and however.
+
+Samples come from tests/world.py. A route that has none there fails the walk.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.urls import URLPattern
 
-from connections.models import Connection, Transformation
-from connections.tests.factories import ConnectionFactory
-from destinations.models import Destination
-from fasthook import api_urls
+from connections.models import Connection
+from fasthook.lib.clock import utc_now
 from fasthook.testing import ApiCaller
-from sources.models import Source
-from teams.models import ProjectSecrets, Team
+from teams.models import Role, Team
+from teams.secrets import rotate_project_secrets
+from teams.sessions import create_session
+from teams.tests.factories import MembershipFactory
+from tests.route_table import CHANGES, CLOSED, NO_ID, OF_A_TEAM, READS, ROUTES, WITH_ID, Route
+from tests.world import QUERIES, World, belongings, make_world
 
-MODELS = (Source, Destination, Connection, Transformation, ProjectSecrets)
-# What each resource's `{id}` is filled with; a route that is missing here fails the walk.
-RESOURCES = ("sources", "destinations", "connections", "transformations")
-
-
-def routes() -> Iterator[tuple[str, str]]:
-    for pattern in api_urls.urlpatterns:
-        assert isinstance(pattern, URLPattern)
-        for method in getattr(pattern.callback, "actions", None) or {}:
-            if method != "head":
-                yield method.upper(), str(pattern.pattern)
-
-
-ROUTES = list(routes())
-WITH_ID = [(method, path) for method, path in ROUTES if "<" in path and path.split("/")[0] in RESOURCES]
-LISTS = [path for method, path in ROUTES if method == "GET" and path in RESOURCES]
-CLOSED = [(method, path) for method, path in ROUTES if path != "auth/login"]
+LISTS = [route for route in READS if route.is_of_a_team and not route.places]
+# What a viewer may call although it is no GET: it computes and changes nothing.
+COMPUTES = {"POST filters/test"}
+# Answers that are the same for every team, or are of whoever asks.
+NOT_OF_THE_TEAM = {"sources/types"}
 
 
 @pytest.fixture
-def connection(team: Team) -> Connection:
-    made: Connection = ConnectionFactory(team=team)
-    Transformation.objects.create(team=team, name="ours", code="return request;", env={"KEY": "secret"})
-    return made
+def world(team: Team) -> World:
+    return make_world(team)
 
 
-def filled(path: str, connection: Connection) -> str:
-    ids = {
-        "sources": connection.source_id,
-        "destinations": connection.destination_id,
-        "connections": connection.id,
-        "transformations": Transformation.objects.get(team=connection.team, name="ours").id,
-    }
-    return re.sub("<str:(id|transformation_id|connection_id)>", ids[path.split("/")[0]], path)
+def session_of(team: Team, role: Role) -> ApiCaller:
+    user = MembershipFactory(team=team, role=role).user
+    return ApiCaller(create_session(user, now=utc_now()).token, team_id=team.id)
 
 
-def state() -> list[Any]:
-    return [list(model.objects.order_by("pk").values()) for model in MODELS]
+def refusal(response: Any) -> tuple[int, str]:
+    return response.status_code, response.json()["code"]
 
 
-def test_the_walk_sees_every_kind_of_route() -> None:
-    assert len(WITH_ID) >= 34
-    assert {path.split("/")[0] for _, path in WITH_ID} == set(RESOURCES) == set(LISTS)
+def refusals(caller: ApiCaller, routes: list[Route], samples: dict[str, str] | None = None, **call: Any) -> Any:
+    """How each route refuses, by its name. Without samples its ids are such as nobody has."""
+    found = {}
+    for route in routes:
+        path = route.filled(dict.fromkeys(route.places, NO_ID) if samples is None else samples)
+        body = None if route.method in ("GET", "DELETE") else {}
+        found[str(route)] = refusal(caller.call(route.method, path, body, **call))
+    return found
 
 
-@pytest.mark.parametrize(("method", "path"), WITH_ID)
-def test_a_strangers_call_on_an_id_is_404_and_changes_nothing(
-    stranger: ApiCaller, client: ApiCaller, connection: Connection, method: str, path: str
+def all_of(routes: list[Route], status: int, code: str) -> dict[str, tuple[int, str]]:
+    return {str(route): (status, code) for route in routes}
+
+
+def path_of(route: Route, world: World) -> str:
+    return route.filled(world.samples) + QUERIES.get(route.path, "")
+
+
+def test_the_walk_sees_the_whole_table() -> None:
+    assert len(ROUTES) >= 87
+    assert len(WITH_ID) >= 53
+    assert [route.path for route in ROUTES if not route.is_of_a_team] == ["auth/login", "auth/logout", "auth/me"]
+
+
+def test_a_strangers_call_on_an_id_is_404_and_changes_nothing(stranger: ApiCaller, world: World) -> None:
+    before = belongings(world.team)
+    assert refusals(stranger, WITH_ID, world.samples) == all_of(WITH_ID, 404, "NOT_FOUND")
+    assert belongings(world.team) == before
+
+
+def test_its_own_team_gets_what_a_stranger_does_not(client: ApiCaller, world: World) -> None:
+    """Otherwise a walk over ids that nobody has would prove nothing."""
+    reads = [route for route in WITH_ID if route.method == "GET"]
+    assert {str(route): client.get(path_of(route, world)).status_code for route in reads} == dict.fromkeys(
+        map(str, reads), 200
+    )
+
+
+def test_what_a_stranger_reads_without_an_id_names_nothing_of_the_team(
+    client: ApiCaller, stranger: ApiCaller, world: World
 ) -> None:
-    before = state()
-    response = stranger.call(method, filled(path, connection), {} if method in ("PATCH", "PUT") else None)
-    assert (response.status_code, response.json()["code"]) == (404, "NOT_FOUND")
-    assert state() == before
-    assert client.get(filled(f"{path.split('/')[0]}/<str:id>", connection)).status_code == 200
+    for route in LISTS:
+        own, theirs = client.get(path_of(route, world)), stranger.get(path_of(route, world))
+        assert (str(route), own.status_code, theirs.status_code) == (str(route), 200, 200)
+        assert (str(route), [each for each in world.ids() if each.encode() in theirs.content]) == (str(route), [])
+        if "models" in own.json() and route.path not in NOT_OF_THE_TEAM:
+            assert own.json()["models"], f"tests/world.py makes nothing that {route} lists"
+            assert (str(route), theirs.json()["models"]) == (str(route), [])
 
 
-@pytest.mark.parametrize("path", LISTS)
-def test_a_strangers_list_is_empty_and_counts_nothing(stranger: ApiCaller, connection: Connection, path: str) -> None:
-    assert stranger.get(path).json()["models"] == []
-    assert stranger.get(f"{path}?id={filled(f'{path}/<str:id>', connection)}").json()["total"] == 0
-    assert stranger.get(f"{path}/count").json() == {"count": 0}
+def test_a_filter_by_another_teams_id_finds_nothing(stranger: ApiCaller, world: World) -> None:
+    lists = {route.path for route in LISTS}
+    for place, sample in world.samples.items():
+        name = place.partition("/<")[0]
+        if name in lists:
+            answer = stranger.get(f"{name}?id={sample}")
+            assert answer.status_code == 422 or answer.json()["models"] == [], place
 
 
-def test_a_stranger_cannot_wire_or_take_over_what_is_not_theirs(stranger: ApiCaller, connection: Connection) -> None:
-    before = state()
-    calls = [
-        ("sources", {"id": connection.source_id, "name": "mine"}),
-        ("destinations", {"id": connection.destination_id, "name": "mine"}),
-        ("connections", {"id": connection.id, "name": "mine"}),
-        ("transformations", {"id": filled("transformations/<str:id>", connection).split("/")[1], "name": "mine"}),
-        ("transformations/run", {"transformation_id": filled("transformations/<str:id>", connection).split("/")[1]}),
-        ("connections", {"name": "a", "source_id": connection.source_id, "destination": {"name": "b"}}),
-        ("connections", {"name": "a", "source": {"name": "b"}, "destination_id": connection.destination_id}),
-        ("connections", {"name": "a", "source": {"id": connection.source_id}, "destination": {"name": "b"}}),
+def references(world: World) -> list[tuple[str, str, Any]]:
+    """Bodies that name what is another team's. A route that takes ids in its body belongs here."""
+    ids = {place.partition("/")[0]: sample for place, sample in world.samples.items() if place.count("/") == 1}
+    ends = {"source_id": ids["sources"], "destination_id": ids["destinations"]}
+    return [
+        ("PUT", "sources", {"id": ids["sources"], "name": "mine"}),
+        ("PUT", "destinations", {"id": ids["destinations"], "name": "mine"}),
+        ("PUT", "connections", {"id": ids["connections"], "name": "mine"}),
+        ("PUT", "transformations", {"id": ids["transformations"], "name": "mine"}),
+        ("PUT", "transformations/run", {"transformation_id": ids["transformations"]}),
+        ("PUT", "connections", {"name": "a", "source_id": ids["sources"], "destination": {"name": "b"}}),
+        ("PUT", "connections", {"name": "a", "source": {"name": "b"}, "destination_id": ids["destinations"]}),
+        ("PUT", "connections", {"name": "a", "source": {"id": ids["sources"]}, "destination": {"name": "b"}}),
+        ("POST", "connections", {"name": "a", **ends}),
     ]
-    for path, body in calls:
-        response = stranger.put(path, body)
-        assert (response.status_code, response.json()["code"]) == (404, "NOT_FOUND"), body
-    assert state() == before
 
 
-def test_the_same_name_is_free_in_another_team(stranger: ApiCaller, connection: Connection) -> None:
-    source = connection.source
+def test_a_stranger_cannot_wire_or_take_over_what_is_not_theirs(stranger: ApiCaller, world: World) -> None:
+    before = belongings(world.team)
+    for method, path, body in references(world):
+        assert refusal(stranger.call(method, path, body)) == (404, "NOT_FOUND"), body
+    assert belongings(world.team) == before
+
+
+def test_a_strangers_rules_cannot_name_a_transformation_of_the_team(
+    stranger: ApiCaller, other_team: Team, world: World
+) -> None:
+    own: Connection = make_world(other_team).connection
+    rules = [{"type": "transform", "transformation_id": world.samples["transformations/<str:id>"]}]
+    for method, path, body in (
+        ("PATCH", f"connections/{own.id}", {"rules": rules}),
+        ("POST", f"connections/{own.id}/test", {"rules": rules, "input": {}}),
+        ("POST", f"connections/{own.id}/rehearsals", {"rules": rules, "from": "now-1h"}),
+    ):
+        response = stranger.call(method, path, body)
+        assert (response.status_code, list(response.json()["fields"])) == (422, ["rules[0].transformation_id"]), path
+
+
+def test_the_same_name_is_free_in_another_team(stranger: ApiCaller, world: World) -> None:
+    source = world.connection.source
     response = stranger.put("sources", {"name": source.name})
     assert response.status_code == 201
     assert response.json()["id"] != source.id
 
 
-@pytest.mark.parametrize(("method", "path"), CLOSED)
-def test_no_route_answers_without_a_credential(db: None, method: str, path: str) -> None:
-    response = ApiCaller().call(method, path.replace("<str:id>", "x"))
-    assert response.status_code == 401
-    assert response.headers["WWW-Authenticate"] == "Bearer"
+# ---- Credentials that are none, no longer, or not of this team
 
 
-def test_every_route_works_without_the_version_too(client: ApiCaller, connection: Connection) -> None:
+def test_no_route_answers_without_a_credential(db: None) -> None:
+    assert refusals(ApiCaller(), CLOSED) == all_of(CLOSED, 401, "NOT_AUTHENTICATED")
+    assert ApiCaller().get("sources").headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_no_route_answers_a_key_that_was_rotated(client: ApiCaller, team: Team) -> None:
+    rotate_project_secrets(team, ["api_key"], now=utc_now())
+    assert refusals(client, CLOSED) == all_of(CLOSED, 401, "NOT_AUTHENTICATED")
+
+
+def test_no_route_lets_a_credential_name_a_team_that_it_does_not_reach(client: ApiCaller, other_team: Team) -> None:
+    named = refusals(client, OF_A_TEAM, headers={"x-team-id": other_team.id})
+    assert named == all_of(OF_A_TEAM, 403, "TEAM_FORBIDDEN")
+
+
+def test_a_viewer_changes_nothing(world: World) -> None:
+    viewer = session_of(world.team, Role.VIEWER)
+    changes = [route for route in CHANGES if str(route) not in COMPUTES]
+    before = belongings(world.team)
+    assert refusals(viewer, changes, world.samples) == all_of(changes, 403, "ROLE_READ_ONLY")
+    assert belongings(world.team) == before
+    assert {str(route) for route in CHANGES} >= COMPUTES
+
+
+def test_a_viewer_reads_all_but_credentials(world: World) -> None:
+    viewer = session_of(world.team, Role.VIEWER)
+    reads = [route for route in READS if route.is_of_a_team]
+    statuses = {route.path: viewer.get(path_of(route, world)).status_code for route in reads}
+    assert statuses == {**dict.fromkeys(statuses, 200), "project-secrets": 403}
+
+
+def test_every_route_works_without_the_version_too(client: ApiCaller, world: World) -> None:
     bare = ApiCaller(client.headers["Authorization"].removeprefix("Bearer "), prefix="/")
-    for path in (*LISTS, "project-secrets", f"connections/{connection.id}"):
-        assert bare.get(path).status_code == 200
+    for route in READS:
+        if route.is_of_a_team:
+            assert bare.get(path_of(route, world)).status_code == 200, route
