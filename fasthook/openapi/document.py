@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 # Registers how bodies are described: drf-spectacular finds an extension once its class exists.
@@ -9,6 +10,7 @@ from fasthook.openapi import bodies as bodies
 from fasthook.openapi.errors import ENVELOPE, HEADERS, error_responses
 
 Endpoint = tuple[str, str, str, Any]
+_REFERENCE = re.compile(r"#/components/schemas/(\w+)")
 
 TEAM_PARAMETERS: dict[str, Any] = {
     "TeamHeader": {
@@ -38,7 +40,20 @@ def complete(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     components["headers"] = HEADERS
     components["parameters"] = TEAM_PARAMETERS
     _use_portable_patterns(components["schemas"])
+    _drop_unused(result)
     return result
+
+
+def _drop_unused(document: dict[str, Any]) -> None:
+    """Schemas that nothing refers to any more, such as another shape of the error answers."""
+    schemas = document["components"]["schemas"]
+    rest = [document["paths"], document["components"]["responses"], document["components"]["parameters"]]
+    used: set[str] = set()
+    while rest:
+        named = {name for name in _REFERENCE.findall(str(rest)) if name not in used}
+        used |= named
+        rest = [schemas[name] for name in named]
+    document["components"]["schemas"] = {name: schema for name, schema in schemas.items() if name in used}
 
 
 def _use_portable_patterns(schema: Any) -> None:

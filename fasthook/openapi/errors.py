@@ -158,6 +158,9 @@ def error_statuses(*, secured: bool, has_id: bool, reads_body: bool, changes: bo
         statuses.add(404)
     if reads_body:
         statuses |= {400, 413, 415}
+    if reads_body and secured:
+        # Of an object that the body names.
+        statuses.add(404)
     if changes:
         statuses |= {404, 409}
     return sorted(statuses)
