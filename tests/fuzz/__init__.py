@@ -1,0 +1,1 @@
+"""Calls made up from the published OpenAPI document, by schemathesis, against the running product."""
