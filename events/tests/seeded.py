@@ -21,7 +21,7 @@ from events.models import Attempt, Event
 from events.tests.seed import Project, make_project
 from fasthook.lib.clock import utc_now
 from sources.models import Source
-from teams.models import Team
+from teams.models import AuditEntry, Team
 
 DAYS = 6
 PER_DAY = 4000
@@ -54,7 +54,7 @@ def history(django_db_setup: None, django_db_blocker: Any) -> Iterable[History]:
             for age in range(2, 2 + DAYS):
                 for table in TABLES:
                     cursor.execute(f"DROP TABLE {table}_{now - age * timedelta(days=1):%Y%m%d}")
-        for model in (Connection, Destination, Source, Team):
+        for model in (Connection, Destination, Source, Team, AuditEntry):
             model._default_manager.all().delete()
         connection.close()
 
