@@ -180,8 +180,11 @@ def test_rules_are_measured_on_held_events_and_nothing_is_delivered() -> None:
     done = run(["rules"])
     assert verdict(done.only) == {}
     assert {event.status for event in done.gateway.events} == {"HOLD"}
-    assert done.only.work_units == 10 * 30
-    assert [each.name for each in done.only.figures][-1] == "more with a transformation"
+    assert done.only.work_units == 5 * 4 * 30
+    assert [each.name for each in done.only.figures][-2:] == [
+        "more with a transformation",
+        "more with a filter after a deduplication",
+    ]
     assert (done.gateway.connections, done.gateway.transformations) == ({}, {})
 
 
