@@ -19,6 +19,7 @@ from events.executions_api import ExecutionViewSet
 from events.rehearsals.api import RehearsalViewSet
 from events.replay_api import EventReplayViewSet, RequestReplayViewSet
 from events.waiting_work import count_waiting
+from metrics.api import MetricsViewSet
 from sources.api import SourceViewSet
 from teams.api import LoginViewSet, ProjectSecretsViewSet, SessionViewSet
 from teams.audit_api import AuditViewSet
@@ -29,6 +30,7 @@ connections: Callable[..., Any] = ConnectionViewSet.as_view
 transformations: Callable[..., Any] = TransformationViewSet.as_view
 trials: Callable[..., Any] = TrialViewSet.as_view
 rehearsals: Callable[..., Any] = RehearsalViewSet.as_view
+metrics: Callable[..., Any] = MetricsViewSet.as_view
 
 COLLECTION = {"get": "list", "post": "create", "put": "upsert"}
 COUNT = {"get": "count"}
@@ -107,4 +109,12 @@ urlpatterns = [
     path("attempts", AttemptViewSet.as_view({"get": "list"})),
     path("attempts/<str:attempt_id>", AttemptViewSet.as_view({"get": "retrieve"})),
     path("connections/<str:connection_id>/latest-input", LatestInputViewSet.as_view({"get": "retrieve"})),
+    # ---- Metrics
+    path("metrics/requests", metrics({"get": "requests"})),
+    path("metrics/events", metrics({"get": "events"})),
+    path("metrics/attempts", metrics({"get": "attempts"})),
+    path("metrics/queue", metrics({"get": "queue"})),
+    path("metrics/sources", metrics({"get": "sources"})),
+    path("metrics/connections", metrics({"get": "connections"})),
+    path("metrics/destinations", metrics({"get": "destinations"})),
 ]

@@ -19,7 +19,7 @@ warnings.filterwarnings("ignore", category=SecurityWarning)
 
 app = Celery("fasthook")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["events"])
+app.autodiscover_tasks(["events", "metrics"])
 
 app.conf.beat_schedule = {
     "tick": {
@@ -29,6 +29,21 @@ app.conf.beat_schedule = {
     },
     "maintain": {
         "task": "events.tasks.maintain",
+        "schedule": 600.0,
+        "options": {"queue": "maintenance", "expires": 600.0},
+    },
+    "count for metrics": {
+        "task": "metrics.tasks.count",
+        "schedule": 15.0,
+        "options": {"queue": "maintenance", "expires": 15.0},
+    },
+    "sample the queue": {
+        "task": "metrics.tasks.sample",
+        "schedule": 60.0,
+        "options": {"queue": "maintenance", "expires": 30.0},
+    },
+    "tidy metrics": {
+        "task": "metrics.tasks.tidy",
         "schedule": 600.0,
         "options": {"queue": "maintenance", "expires": 600.0},
     },

@@ -97,6 +97,8 @@ RETENTION_DAYS_BY_TABLE: dict[str, int] = {
     "transformation_executions": env.int("RETENTION_DAYS_TRANSFORMATION_EXECUTIONS", default=RETENTION_DAYS),
 }
 RETENTION_DAYS_AUDIT: int = env.int("RETENTION_DAYS_AUDIT", default=365)
+# Rollups outlive the evidence they were counted from; metrics/checks.py refuses less than that.
+RETENTION_DAYS_METRICS: int = env.int("RETENTION_DAYS_METRICS", default=max(90, *RETENTION_DAYS_BY_TABLE.values()))
 SESSION_TOKEN_DAYS: int = env.int("SESSION_TOKEN_DAYS", default=30)
 SIGNING_SECRET_GRACE_S: int = env.int("SIGNING_SECRET_GRACE_S", default=24 * 3600)
 API_RATE_PER_MINUTE: int = env.int("API_RATE_PER_MINUTE", default=30_000)

@@ -12,6 +12,8 @@ class MetricsConfig(AppConfig):
     name = "metrics"
 
     def ready(self) -> None:
+        from metrics import checks  # noqa: F401 - registers them
+
         worker_ready.connect(_begin_in_worker)
         beat_init.connect(_begin_in_beat)
 

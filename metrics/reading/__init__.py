@@ -1,0 +1,1 @@
+"""Answers questions from rollups where there are and from rows for the rest, all in one snapshot."""

@@ -1,0 +1,146 @@
+"""Runs a question: one snapshot, one statement for the sums, one more when percentiles are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from django.db import OperationalError, connection, transaction
+
+from fasthook.lib.errors import InvalidInput, invalid
+from metrics.reading.parts import Part, make_parts
+from metrics.reading.question import Question
+from metrics.rollups.state import counted_before
+from metrics.spec.measures import Tally
+from metrics.spec.series import MAX_POINTS, Key
+
+MAX_READ_S = 10
+
+# What a sum is, over the columns that all parts have.
+_SUMS = {
+    "requests": {
+        "count": "sum(n)",
+        "accepted": "sum(n) FILTER (WHERE status = 'accepted')",
+        "rejected": "sum(n) FILTER (WHERE status = 'rejected')",
+        "discarded": "sum(discarded)",
+    },
+    # Ignored branches never were deliveries: only `ignored` counts them. They all are CANCELLED.
+    "events": {
+        "count": "sum(n) FILTER (WHERE NOT ignored)",
+        "tries": "sum(tries) FILTER (WHERE NOT ignored)",
+        "delivered": "sum(n) FILTER (WHERE status = 'SUCCESSFUL')",
+        "failed": "sum(n) FILTER (WHERE status = 'FAILED')",
+        "queued": "sum(n) FILTER (WHERE status = 'QUEUED')",
+        "scheduled": "sum(n) FILTER (WHERE status = 'SCHEDULED')",
+        "hold": "sum(n) FILTER (WHERE status = 'HOLD')",
+        "cancelled": "sum(n) FILTER (WHERE status = 'CANCELLED' AND NOT ignored)",
+        "ignored": "sum(n) FILTER (WHERE ignored)",
+    },
+    "attempts": {
+        "count": "sum(n)",
+        "successful": "sum(n) FILTER (WHERE status = 'SUCCESSFUL')",
+        "failed": "sum(n) FILTER (WHERE status = 'FAILED')",
+        "latency_sum": "sum(latency_sum)",
+        "latency_max": "max(latency_max)",
+    },
+}
+# Columns of parts that a filter of these sums looks at.
+_TOLD_APART_BY = {"requests": ("status",), "events": ("status", "ignored"), "attempts": ("status",)}
+
+
+def answer(question: Question) -> dict[Key, Tally]:
+    """The tallies of the buckets and groups that have anything. InvalidInput when it would be too much to read."""
+    with _one_snapshot():
+        parts, params = make_parts(question, counted_before=counted_before())
+        tallies: dict[Key, Tally] = {}
+        width = 1 + len(question.dimensions)
+        for row in _fetch(_sums_statement(question, parts), params):
+            sums = zip(question.sums, row[width:], strict=True)
+            tallies[row[0], tuple(row[1:width])] = Tally({name: int(value or 0) for name, value in sums})
+        if len(tallies) > MAX_POINTS:
+            raise too_many_points()
+        if question.wants_bins and tallies:
+            for row in _fetch(_bins_statement(question, parts), params):
+                tally = tallies.get((row[0], tuple(row[1:width])))
+                if tally is not None:
+                    tally.add_bins(zip(row[width], row[width + 1], strict=True))
+    return tallies
+
+
+def too_many_points() -> InvalidInput:
+    return invalid(
+        "dimensions[]",
+        f"makes more than {MAX_POINTS} points (buckets times groups); ask for fewer dimensions, a coarser granularity"
+        " or a shorter range, or filter",
+    )
+
+
+def _sums_statement(question: Question, parts: Sequence[Part]) -> str:
+    name = question.resource.name
+    keys = list(dict.fromkeys((*question.dimensions, *_TOLD_APART_BY[name])))
+    sums = list(dict.fromkeys(total for part in parts for total in part.sums))
+    selects = [
+        f"SELECT {part.bucket} AS bucket, "
+        + ", ".join([*(f"{part.keys[key]} AS {key}" for key in keys), *(_sum(part, total) for total in sums)])
+        + f" {part.body}"
+        for part in parts
+    ]
+    wanted = ", ".join(f"({_SUMS[name][total]})::bigint" for total in question.sums)
+    grouped = ", ".join(["bucket", *question.dimensions])
+    return f"""WITH bound AS (SELECT %(starts)s::timestamptz[] AS starts)
+    SELECT {grouped}, {wanted} FROM ({" UNION ALL ".join(selects)}) AS counted
+    GROUP BY {grouped} HAVING {" OR ".join(f"sum({total}) <> 0" for total in sums)} LIMIT {MAX_POINTS + 1}"""
+
+
+def _sum(part: Part, name: str) -> str:
+    return f"({part.sums.get(name, '0')})::bigint AS {name}"
+
+
+def _bins_statement(question: Question, parts: Sequence[Part]) -> str:
+    """Rollups' arrays as they are, since adding them up in Python costs less than taking them apart in SQL."""
+    grouped = ", ".join(["bucket", *question.dimensions])
+    selects = []
+    for part in parts:
+        keys = "".join(f", {part.keys[name]} AS {name}" for name in question.dimensions)
+        if part.has_bins:
+            selects.append(f"SELECT {part.bucket} AS bucket{keys}, row.bins, row.counts {part.body}")
+        elif part.bin:
+            n = part.sums["n"]
+            selects.append(
+                f"SELECT {grouped}, array_agg(bin), array_agg(n) FROM ("
+                f"SELECT {part.bucket} AS bucket{keys}, {part.bin} AS bin, sum({n})::int AS n {part.body}"
+                f" GROUP BY {', '.join(str(place) for place in range(1, len(question.dimensions) + 3))}"
+                f") AS binned GROUP BY {grouped}"
+            )
+    return f"WITH bound AS (SELECT %(starts)s::timestamptz[] AS starts) {' UNION ALL '.join(selects)}"
+
+
+def _fetch(statement: str, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
+@contextmanager
+def _one_snapshot() -> Iterator[None]:
+    """Where rollups end and what the rows are must be seen at the same moment. A caller's transaction is left as it is:
+    the caller then answers for what changes meanwhile."""
+    is_outermost = not connection.in_atomic_block
+    try:
+        with transaction.atomic():
+            with connection.cursor() as cursor:
+                if is_outermost:
+                    cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                cursor.execute(f"SET LOCAL statement_timeout = {MAX_READ_S * 1000}; SET LOCAL jit = off")
+            yield
+    except OperationalError as error:
+        if not isinstance(error.__cause__, psycopg.errors.QueryCanceled):
+            raise
+        raise InvalidInput(
+            f"this takes longer than {MAX_READ_S} s: ask for a shorter range or a coarser granularity",
+            code="RANGE_TOO_WIDE",
+            fields={"date_range[start]": ["the range is too wide"]},
+        ) from None
