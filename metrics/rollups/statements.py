@@ -6,12 +6,9 @@ What is added up always has one shape: at, team_id, the keys, the sums, and for 
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from metrics.rollups.tables import HOUR, MINUTE, Rollup
 
 
-@lru_cache
 def count_minutes(rollup: Rollup) -> str:
     """From evidence: each minute of `at` is what has an id from `low` to before `high`; the team's totals too."""
     keys = ", ".join(f"{sql} AS {name}" for name, sql in rollup.keys.items())
@@ -30,7 +27,6 @@ def count_minutes(rollup: Rollup) -> str:
     return _insert(rollup, MINUTE, rows, f"GROUPING SETS (({', '.join(own)}), ({', '.join(of_team)}))")
 
 
-@lru_cache
 def count_hours(rollup: Rollup) -> str:
     """From minutes: the hours that begin from `first` to before `last`."""
     rows = f"""
@@ -39,7 +35,6 @@ def count_hours(rollup: Rollup) -> str:
     return _insert(rollup, HOUR, rows, ", ".join(["at", "team_id", *rollup.keys, *_bin(rollup)]))
 
 
-@lru_cache
 def fold_late(rollup: Rollup) -> str:
     """Adds up to `limit` late differences from before `counted_before` to their minutes and, if complete, hours.
 

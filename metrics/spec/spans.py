@@ -42,12 +42,12 @@ def plan_spans(start: datetime, end: datetime, *, starts: Sequence[datetime], co
         high = min(high, counted_before)
     if counted_before is None or low >= high:
         return Spans([], [], [(start, end)] if start < end else [])
-    cut = [floor_to(moment, MINUTE) for moment in starts if low < moment < high and moment != floor_to(moment, MINUTE)]
+    cut = _cut([moment for moment in starts if low < moment < high], MINUTE)
     rows = [(start, low), *[(moment, moment + MINUTE) for moment in cut], (high, end)]
     minutes = _without((low, high), cut, MINUTE)
     hours: list[Span] = []
     finer: list[Span] = []
-    cut = [floor_to(moment, HOUR) for moment in starts if moment != floor_to(moment, HOUR)]
+    cut = _cut(starts, HOUR)
     for first, after in minutes:
         whole = (floor_to(first + HOUR - _TICK, HOUR), floor_to(after, HOUR))
         if whole[0] >= whole[1]:
@@ -78,6 +78,11 @@ def _pieces(span: Span, starts: Sequence[datetime]) -> Iterator[Piece]:
         until = min(after, starts[bucket]) if bucket < len(starts) else after
         yield Piece(bucket, first, until)
         first = until
+
+
+def _cut(starts: Sequence[datetime], unit: timedelta) -> list[datetime]:
+    """The units inside which a bucket begins, each once; sorted, as `starts` is."""
+    return list(dict.fromkeys(floor_to(moment, unit) for moment in starts if moment != floor_to(moment, unit)))
 
 
 def _without(span: Span, cut: Sequence[datetime], unit: timedelta) -> list[Span]:
