@@ -81,6 +81,9 @@ def _sums_statement(question: Question, parts: Sequence[Part]) -> str:
     name = question.resource.name
     keys = list(dict.fromkeys((*question.dimensions, *_TOLD_APART_BY[name])))
     sums = list(dict.fromkeys(total for part in parts for total in part.sums))
+    if "discarded" in question.sums and "discarded" not in sums:
+        # A filter that what was discarded cannot meet.
+        sums.append("discarded")
     selects = [
         f"SELECT {part.bucket} AS bucket, "
         + ", ".join([*(f"{part.keys[key]} AS {key}" for key in keys), *(_sum(part, total) for total in sums)])

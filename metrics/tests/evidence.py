@@ -30,7 +30,9 @@ class Evidence:
         self.random = random
         self.projects = projects
         self.begin, self.end = begin, end
-        self.owners = {prefix: [f"{prefix}_{number}" for number in range(OWNERS)] for prefix in ("src", "conn", "des")}
+        self.owners = {
+            prefix: [f"{prefix}_{number}" for number in range(OWNERS)] for prefix in ("src", "conn", "des", "bch")
+        }
 
     def moment(self, begin: datetime | None = None) -> datetime:
         first = begin or self.begin
@@ -76,6 +78,8 @@ class Evidence:
         names = random.sample(sorted(resource.measures), random.randint(1, len(resource.measures)))
         measures: tuple[Measure, ...] = tuple(resource.measures[name] for name in names)
         filters = {name: self._filter(name) for name in resource.dimensions if random.random() < 0.15}
+        if "batch_operation_id" in resource.filters and random.random() < 0.2:
+            filters["batch_operation_id"] = self._filter("batch_operation_id")
         return Question(
             resource,
             random.choice(self.projects).team.id,
@@ -100,6 +104,7 @@ class Evidence:
         rejected = self.random.random() < 0.3
         return {
             "source_id": self._owner("src"),
+            "batch_operation_id": self._owner("bch"),
             "status": "rejected" if rejected else "accepted",
             "rejection_cause": self.random.choice(["SOURCE_DISABLED", "SOURCE_AUTH_FAILED"]) if rejected else None,
             "verified": self.random.random() < 0.5,
@@ -118,7 +123,7 @@ class Evidence:
             "ignored_cause": self.random.choice([None, "FILTERED"]) if status == "CANCELLED" else None,
             "ignored_meta": {"failed_targets": []} if ignored else None,
         }
-        owners = {"connection_id": "conn", "source_id": "src", "destination_id": "des"}
+        owners = {"connection_id": "conn", "source_id": "src", "destination_id": "des", "batch_operation_id": "bch"}
         return {**fields, **({name: self._owner(prefix) for name, prefix in owners.items()} if owned else {})}
 
     def _attempt(self) -> dict[str, Any]:
@@ -141,6 +146,7 @@ class Evidence:
             "source_id": self.owners["src"],
             "connection_id": self.owners["conn"],
             "destination_id": self.owners["des"],
+            "batch_operation_id": self.owners["bch"],
             "status": [*STATUSES, "accepted", "rejected"],
             "rejection_cause": ["SOURCE_DISABLED", "SOURCE_AUTH_FAILED"],
             "verified": [True, False],

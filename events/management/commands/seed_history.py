@@ -10,8 +10,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from events.history.dropping import drop_history
+from events.history.replaced import history_replaced
 from events.history.routes import ensure_routes
 from events.history.seeding import Progress, load_history, plan_stretches, refuse_what_cannot_be, stretches_to_load
+from events.partitions import first_kept_day
 from fasthook.lib.clock import utc_now
 from fasthook.lib.errors import FastHookError
 from teams.models import Team
@@ -33,7 +35,10 @@ class Command(BaseCommand):
         try:
             team = _team(options["team"])
             if options["drop"]:
-                dropped = drop_history(team, now=utc_now(), report=self.stdout.write)
+                now = utc_now()
+                dropped = drop_history(team, now=now, report=self.stdout.write)
+                kept_days = min(settings.RETENTION_DAYS_BY_TABLE.values())
+                history_replaced.send(Command, since=first_kept_day(now, kept_days))
                 self.stdout.write(f"seed_history: dropped {dropped} partitions of history of {team.id}")
             else:
                 self._seed(team, options)
@@ -61,6 +66,9 @@ class Command(BaseCommand):
                 "stopped. Days that were finished stay; the others left nothing. The same command goes on with those, "
                 f"seed_history --drop --team {team.id} takes all of it away"
             ) from None
+        finally:
+            if left:
+                history_replaced.send(Command, since=min(stretch.day for stretch in left))
         self.stdout.write(f"seed_history: {events:,} events in {(utc_now() - started).total_seconds():.0f} s")
 
     def _report(self, progress: Progress) -> None:
