@@ -10,7 +10,7 @@ from django.db import connection
 
 from events.models import Attempt, Event, Request
 from events.tests.seed import Project, build_attempt, build_event, build_request
-from fasthook.lib.ids import first_id_at, new_id
+from fasthook.lib.ids import new_id
 from metrics.reading.answering import answer
 from metrics.reading.question import Question
 from metrics.spec.measures import ATTEMPTS, EVENTS, REQUESTS, Measure

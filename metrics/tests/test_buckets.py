@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -85,25 +86,25 @@ def test_zones_that_are_half_an_hour_off_have_their_own_hours() -> None:
 
 
 @given(
-    first=st.datetimes(datetime(1971, 1, 2), datetime(2036, 1, 1), timezones=st.just(UTC)),
+    first_ms=st.integers(31_536_000_000, 2_082_758_400_000),
     length=st.integers(1, 400),
     remainder_ms=st.integers(0, 86_400_000),
     step_s=st.sampled_from(DIVISORS),
     zone=st.sampled_from(ZONES),
 )
 def test_buckets_follow_each_other_and_begin_on_the_wall_clock(
-    first: datetime, length: int, remainder_ms: int, step_s: int, zone: str
+    first_ms: int, length: int, remainder_ms: int, step_s: int, zone: str
 ) -> None:
-    first = first.replace(microsecond=first.microsecond // 1000 * 1000)
+    first = at("1970-01-01T00:00") + timedelta(milliseconds=first_ms)
     after = first + timedelta(
         seconds=min(length * step_s, 700 * DAY_S), milliseconds=1 + remainder_ms % (step_s * 1000)
     )
     here = ZoneInfo(zone)
     found = bucket_starts(first, after, step_s=step_s, zone=here)
     assert found == sorted(set(found))
-    assert found[0] <= first < (found + [after])[1]
+    assert found[0] <= first < ([*found, after])[1]
     assert found[-1] < after
-    for one, following in zip(found, found[1:], strict=False):
+    for one, following in itertools.pairwise(found):
         # An hour more or less when clocks change; a bucket that a change cuts off is shorter.
         assert timedelta() < following - one <= timedelta(seconds=step_s + 3600)
         wall = following.astimezone(here)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -67,7 +68,7 @@ def test_every_moment_is_in_exactly_one_span(
     together = sorted([*found.hours, *found.minutes, *found.rows])
     assert together[0][0] == first
     assert together[-1][1] == after
-    for one, following in zip(together, together[1:], strict=False):
+    for one, following in itertools.pairwise(together):
         assert one[0] < one[1] == following[0]
     for unit, spans in ((HOUR, found.hours), (MINUTE, found.minutes)):
         for span in spans:
