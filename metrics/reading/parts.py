@@ -12,7 +12,7 @@ from typing import Any
 
 from fasthook.lib.ids import first_id_at
 from metrics.reading.question import Question
-from metrics.rollups.tables import HOUR, MINUTE, ROLLUPS, Rollup
+from metrics.rollups.tables import DETAILED_TOTAL, HOUR, MINUTE, ROLLUPS, TOTAL, Rollup
 from metrics.spec.spans import Piece, Span, cut_at_buckets, plan_spans
 
 # Of rejected requests beyond the evidence that is kept: by source and minute, beside the requests that have rows.
@@ -83,10 +83,12 @@ def _kept(rollup: Rollup, table: str, spans: Sequence[Span], *, name: str, where
 
 
 def _level(question: Question, rollup: Rollup) -> str:
-    """The team's totals, when nothing is asked of its parts."""
-    if not {*question.dimensions, *question.filters} & set(rollup.wide):
-        return f"row.{rollup.owner} = ''"
-    return "true" if rollup.owner in question.filters else f"row.{rollup.owner} <> ''"
+    """The fewest rows that know what is asked for: the team's totals, when nothing is asked of its parts."""
+    asked = {*question.dimensions, *question.filters}
+    if asked & set(rollup.wide):
+        # Also beside a filter by owner: a caller may name anything, and totals have no owner.
+        return f"row.{rollup.owner} > '{DETAILED_TOTAL}'"
+    return f"row.{rollup.owner} = '{DETAILED_TOTAL if asked & set(rollup.details) else TOTAL}'"
 
 
 def _rows(question: Question, rollup: Rollup, spans: Sequence[Span], params: dict[str, Any]) -> Part:

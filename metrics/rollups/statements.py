@@ -6,7 +6,9 @@ What is added up always has one shape: at, team_id, the keys, the sums, and for 
 
 from __future__ import annotations
 
-from metrics.rollups.tables import HOUR, MINUTE, Rollup
+from collections.abc import Mapping
+
+from metrics.rollups.tables import DETAILED_TOTAL, HOUR, MINUTE, TOTAL, Rollup
 
 
 def count_minutes(rollup: Rollup) -> str:
@@ -23,8 +25,10 @@ def count_minutes(rollup: Rollup) -> str:
             WHERE row.id >= span.low AND row.id < span.high AND row.id >= %(first)s AND row.id < %(last)s
         ) AS counted"""
     own = ["at", "team_id", *rollup.keys, *_bin(rollup)]
-    of_team = [name for name in own if name not in rollup.wide]
-    return _insert(rollup, MINUTE, rows, f"GROUPING SETS (({', '.join(own)}), ({', '.join(of_team)}))")
+    detailed = [name for name in own if name not in rollup.wide]
+    total = [name for name in detailed if name not in rollup.details]
+    sets = ", ".join(f"({', '.join(names)})" for names in (own, detailed, total))
+    return _insert(rollup, MINUTE, rows, f"GROUPING SETS ({sets})", with_totals=True)
 
 
 def count_hours(rollup: Rollup) -> str:
@@ -41,7 +45,9 @@ def fold_late(rollup: Rollup) -> str:
     Returns how many.
     """
     keys, sums = ", ".join(rollup.keys), ", ".join([*rollup.sums, *_bin(rollup)])
-    total_keys = ", ".join("''" if name in rollup.wide else name for name in rollup.keys)
+    totals = dict.fromkeys(rollup.wide, "''")
+    detailed = {**totals, rollup.owner: f"'{DETAILED_TOTAL}'"}
+    plain = {**totals, **dict.fromkeys(rollup.details, "NULL")}
     hour = "date_trunc('hour', at, 'UTC')"
     return f"""
     WITH gone AS (
@@ -52,12 +58,18 @@ def fold_late(rollup: Rollup) -> str:
     ), by_minute AS (
         SELECT at, team_id, {keys}, {sums} FROM gone
         UNION ALL
-        SELECT at, team_id, {total_keys}, {sums} FROM gone
+        SELECT at, team_id, {_replaced(rollup, detailed)}, {sums} FROM gone
+        UNION ALL
+        SELECT at, team_id, {_replaced(rollup, plain)}, {sums} FROM gone
     ), by_hour AS (
         SELECT {hour} AS at, team_id, {keys}, {sums} FROM by_minute
         WHERE {hour} + interval '1 hour' <= %(counted_before)s
     ), {_fold_into(rollup, MINUTE)}, {_fold_into(rollup, HOUR)}
     SELECT count(*) FROM gone"""
+
+
+def _replaced(rollup: Rollup, values: Mapping[str, str]) -> str:
+    return ", ".join(values.get(name, name) for name in rollup.keys)
 
 
 def _fold_into(rollup: Rollup, step: str) -> str:
@@ -89,17 +101,24 @@ def _exploded(rollup: Rollup, alias: str, table: str = "") -> str:
     )
 
 
-def _insert(rollup: Rollup, step: str, rows: str, grouping: str) -> str:
+def _insert(rollup: Rollup, step: str, rows: str, grouping: str, *, with_totals: bool = False) -> str:
     keys = ["at", "team_id", *rollup.keys]
     columns = [*keys, *rollup.sums, *(("bins", "counts") if rollup.has_latency else ())]
     return f"""
     INSERT INTO {rollup.table(step)} ({", ".join(columns)})
-    {_added_up(rollup, rows, grouping)}"""
+    {_added_up(rollup, rows, grouping, with_totals=with_totals)}"""
 
 
-def _added_up(rollup: Rollup, rows: str, grouping: str) -> str:
-    # A total has NULL where the grouping left a key out, and no key that may be left out is ever NULL itself.
-    keys = ["at", "team_id", *(f"coalesce({key}, '') AS {key}" if key in rollup.wide else key for key in rollup.keys)]
+def _added_up(rollup: Rollup, rows: str, grouping: str, *, with_totals: bool) -> str:
+    keys = ["at", "team_id", *rollup.keys]
+    if with_totals:
+        # A key of owners is NULL where the grouping left it out, and nowhere else.
+        left_out = {name: f"coalesce({name}, '') AS {name}" for name in rollup.wide}
+        left_out[rollup.owner] = (
+            f"coalesce({rollup.owner}, CASE WHEN grouping({rollup.details[0]}) = 0 THEN '{DETAILED_TOTAL}'"
+            f" ELSE '{TOTAL}' END) AS {rollup.owner}"
+        )
+        keys = ["at", "team_id", *(left_out.get(name, name) for name in rollup.keys)]
     sums = [f"{_aggregate(name)} AS {name}" for name in rollup.sums]
     grouped = f"""SELECT {", ".join([*keys, *sums, *_bin(rollup)])}
     FROM ({rows}

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 MINUTE = "minute"
 HOUR = "hour"
+# The owners of totals. Ids of owners sort behind both.
+TOTAL = ""
+DETAILED_TOTAL = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +20,13 @@ class Rollup:
     """One table's. `keys` and `sums` map columns of the rollup to SQL over a row of evidence (`row`).
 
     `wide` are the keys that a team's totals leave out (they are empty there); the first is the owner that indexes
-    begin with. `has_latency` adds the histogram.
+    begin with. `details` are the keys that only the detailed totals keep. `has_latency` adds the histogram.
     """
 
     evidence: str
     prefix: str
     wide: tuple[str, ...]
+    details: tuple[str, ...]
     keys: Mapping[str, str]
     sums: Mapping[str, str]
     has_latency: bool = False
@@ -43,6 +47,7 @@ REQUESTS = Rollup(
     evidence="requests",
     prefix="req",
     wide=("source_id",),
+    details=("rejection_cause", "verified", "is_retry"),
     keys={
         "source_id": "row.source_id",
         "status": "row.status",
@@ -56,6 +61,7 @@ EVENTS = Rollup(
     evidence="events",
     prefix="evt",
     wide=("connection_id", "source_id", "destination_id"),
+    details=("ignored_cause", "error_code", "response_status"),
     keys={
         "connection_id": "row.connection_id",
         "source_id": "row.source_id",
@@ -72,6 +78,7 @@ ATTEMPTS = Rollup(
     evidence="attempts",
     prefix="att",
     wide=("connection_id", "destination_id"),
+    details=("error_code", "response_status", "trigger"),
     keys={
         "connection_id": "row.connection_id",
         "destination_id": "row.destination_id",

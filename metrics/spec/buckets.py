@@ -21,6 +21,7 @@ _USUAL = ("1s", "10s", "1m", "5m", "15m", "1h", "6h", "1d")
 # What is chosen when nothing is said: the finest that makes no more of them.
 _COMFORTABLE = 300
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ALMOST_A_SECOND = timedelta(microseconds=999_999)
 # Longer than any bucket, and than any change of a clock beside it.
 _BEFORE_S = 2 * DAY_S + 3600
 
@@ -48,14 +49,12 @@ def bucket_starts(start: datetime, end: datetime, *, step_s: int, zone: tzinfo =
     """
     if _count(start, end, step_s) > MAX_BUCKETS:
         raise _too_many(start, end, step_s)
-    first, after = _seconds(start), _seconds(end)
+    first = _seconds(start)
     begun: list[int] = []
-    for moment in _starts(first - _BEFORE_S, end=after, step_s=step_s, zone=zone):
+    for moment in _starts(first - _BEFORE_S, end=_seconds(end + _ALMOST_A_SECOND), step_s=step_s, zone=zone):
         if moment <= first:
             begun.clear()
-        # The end may have a fraction of a second more.
-        if _EPOCH + timedelta(seconds=moment) < end:
-            begun.append(moment)
+        begun.append(moment)
     if len(begun) > MAX_BUCKETS:
         raise _too_many(start, end, step_s)
     return [_EPOCH + timedelta(seconds=moment) for moment in begun]
@@ -63,7 +62,7 @@ def bucket_starts(start: datetime, end: datetime, *, step_s: int, zone: tzinfo =
 
 def _starts(begin: int, *, end: int, step_s: int, zone: tzinfo) -> Iterator[int]:
     reached = None
-    for first, after, offset in _stretches(begin, end + 1, zone):
+    for first, after, offset in _stretches(begin, end, zone):
         if reached is not None:
             wall, repeated_s = first + offset, reached - first - offset
             if repeated_s < 0 and wall % step_s and wall // step_s > (reached - 1) // step_s:

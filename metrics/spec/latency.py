@@ -6,7 +6,10 @@ off. `metrics_latency_bin` in the first migration is the same function in SQL; a
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import accumulate
 
 EXACT_BELOW_MS = 32
 _BITS = 5
@@ -31,14 +34,22 @@ def value_of(bin_number: int) -> int:
     return lowest + ((1 << shift) - 1) // 2
 
 
-def percentile_ms(bins: Mapping[int, int], share: float, *, longest_ms: int) -> int | None:
-    """The nearest-rank percentile of what the bins hold, never above `longest_ms`; None when they hold nothing."""
-    total = sum(bins.values())
-    if total <= 0:
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """The bins of a histogram in order, and how many latencies are in each or below it."""
+
+    bins: list[int]
+    up_to: list[int]
+
+
+def rank(bins: Mapping[int, int]) -> Ranks:
+    numbers = sorted(bins)
+    return Ranks(numbers, list(accumulate(map(bins.__getitem__, numbers))))
+
+
+def percentile_ms(ranks: Ranks, share: float, *, longest_ms: int) -> int | None:
+    """The nearest-rank percentile, never above `longest_ms`; None of nothing."""
+    if not ranks.up_to or ranks.up_to[-1] <= 0:
         return None
-    wanted, seen = share * total, 0
-    for number in sorted(bins):
-        seen += bins[number]
-        if seen >= wanted:
-            return min(value_of(number), longest_ms)
-    return longest_ms
+    place = bisect_left(ranks.up_to, share * ranks.up_to[-1])
+    return min(value_of(ranks.bins[place]), longest_ms)

@@ -5,11 +5,11 @@ Counts and rates of nothing are 0; averages, percentiles and maxima of nothing a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from metrics.spec.latency import percentile_ms
+from metrics.spec.latency import Ranks, percentile_ms, rank
 
 Number = int | float | None
 
@@ -20,6 +20,7 @@ class Tally:
 
     sums: dict[str, int] = field(default_factory=dict)
     bins: dict[int, int] = field(default_factory=dict)
+    _ranks: Ranks | None = None
 
     def of(self, name: str) -> int:
         return self.sums.get(name, 0)
@@ -28,12 +29,21 @@ class Tally:
         for name, value in other.sums.items():
             mine = self.sums.get(name, 0)
             self.sums[name] = max(mine, value) if name.endswith("_max") else mine + value
-        self.add_bins(other.bins.items())
+        self.add_bins(dict(other.bins))
 
-    def add_bins(self, bins: Iterable[tuple[int, int]]) -> None:
-        mine = self.bins
-        for number, count in bins:
+    def add_bins(self, bins: dict[int, int]) -> None:
+        """Takes the dict over. The shorter is added to the longer one: there may be hundreds of thousands of bins."""
+        mine, self._ranks = self.bins, None
+        if len(bins) > len(mine):
+            mine, bins = bins, mine
+        for number, count in bins.items():
             mine[number] = mine.get(number, 0) + count
+        self.bins = mine
+
+    def percentile_ms(self, share: float) -> int | None:
+        if self._ranks is None:
+            self._ranks = rank(self.bins)
+        return percentile_ms(self._ranks, share, longest_ms=self.of("latency_max"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +93,7 @@ def _largest(name: str) -> Measure:
 
 def _percentile(name: str, share: float) -> Measure:
     def value(tally: Tally, wanted: float) -> Number:
-        return percentile_ms(tally.bins, wanted, longest_ms=tally.of("latency_max"))
+        return tally.percentile_ms(wanted)
 
     return Measure(name, ("latency_max",), partial(value, wanted=share), is_exact=False)
 

@@ -24,14 +24,15 @@ def make_series(
 ) -> list[dict[str, Any]]:
     """Groups are what was found anywhere in the range; without dimensions there is one group, always."""
     groups = sorted({group for _, group in tallies} if dimensions else {()}, key=_sortable)
+    named = [(group, dict(zip(dimensions, group, strict=True))) for group in groups]
     nothing = values_of(Tally(), measures)
-    series = []
+    series: list[dict[str, Any]] = []
     for number, start in enumerate(starts, 1):
         timestamp = iso(start)
-        for group in groups:
+        for group, names in named:
             tally = tallies.get((number, group))
             values = nothing if tally is None else values_of(tally, measures)
-            series.append({"timestamp": timestamp, **dict(zip(dimensions, group, strict=True)), **values})
+            series.append({"timestamp": timestamp, **names, **values})
     return series
 
 

@@ -82,7 +82,8 @@ def _pieces(span: Span, starts: Sequence[datetime]) -> Iterator[Piece]:
 
 def _cut(starts: Sequence[datetime], unit: timedelta) -> list[datetime]:
     """The units inside which a bucket begins, each once; sorted, as `starts` is."""
-    return list(dict.fromkeys(floor_to(moment, unit) for moment in starts if moment != floor_to(moment, unit)))
+    inside = [moment for moment in starts if moment.microsecond or moment.second or (unit is HOUR and moment.minute)]
+    return list(dict.fromkeys(floor_to(moment, unit) for moment in inside))
 
 
 def _without(span: Span, cut: Sequence[datetime], unit: timedelta) -> list[Span]:

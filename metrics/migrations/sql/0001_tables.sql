@@ -1,5 +1,6 @@
--- Rollups: counts of evidence by minute and by hour of its id. Rows whose owner (source or connection) is empty are the
--- team's totals, so that a question about the whole team reads few rows. NULL means what it means in the evidence.
+-- Rollups: counts of evidence by minute and by hour of its id. Beside rows for every owner (source or connection) there
+-- are the team's totals, so that a question about the whole team reads few rows: with owner '*' by all keys but those of
+-- owners, with owner '' by the status alone (the others are NULL). Else NULL means what it means in the evidence.
 --
 -- Rollups are true for what lies before metrics_rollup.counted_before, together with the rows of the _late tables: those
 -- are the differences that later changes of old rows made, written by the triggers in the changes' own transactions.
@@ -18,8 +19,8 @@ CREATE TABLE metrics_requests_minute (
     source_id text COLLATE "C" NOT NULL,
     status text NOT NULL,
     rejection_cause text,
-    verified boolean NOT NULL,
-    is_retry boolean NOT NULL,
+    verified boolean,
+    is_retry boolean,
     n bigint NOT NULL
 );
 
@@ -46,7 +47,7 @@ CREATE TABLE metrics_attempts_minute (
     status text NOT NULL,
     error_code text,
     response_status integer,
-    trigger text NOT NULL,
+    trigger text,
     n bigint NOT NULL,
     latency_sum bigint NOT NULL,
     latency_max integer NOT NULL,
@@ -65,14 +66,14 @@ CREATE INDEX metrics_requests_late_team ON metrics_requests_late (team_id, at);
 CREATE INDEX metrics_events_late_team ON metrics_events_late (team_id, at);
 CREATE INDEX metrics_attempts_late_team ON metrics_attempts_late (team_id, at);
 
--- Readers: the team's totals (its rows without an owner), and those of one source or connection.
+-- Readers: the team's totals, and the rows of one source or connection.
 CREATE INDEX metrics_requests_minute_owner ON metrics_requests_minute (team_id, source_id, at);
 CREATE INDEX metrics_events_minute_owner ON metrics_events_minute (team_id, connection_id, at);
 CREATE INDEX metrics_attempts_minute_owner ON metrics_attempts_minute (team_id, connection_id, at);
 -- Readers: all sources, connections or destinations of a team beside each other.
-CREATE INDEX metrics_requests_minute_team ON metrics_requests_minute (team_id, at) WHERE source_id <> '';
-CREATE INDEX metrics_events_minute_team ON metrics_events_minute (team_id, at) WHERE connection_id <> '';
-CREATE INDEX metrics_attempts_minute_team ON metrics_attempts_minute (team_id, at) WHERE connection_id <> '';
+CREATE INDEX metrics_requests_minute_team ON metrics_requests_minute (team_id, at) WHERE source_id > '*';
+CREATE INDEX metrics_events_minute_team ON metrics_events_minute (team_id, at) WHERE connection_id > '*';
+CREATE INDEX metrics_attempts_minute_team ON metrics_attempts_minute (team_id, at) WHERE connection_id > '*';
 -- Readers: retention, and counting a stretch anew, which ask for all teams of a time.
 CREATE INDEX metrics_requests_minute_at ON metrics_requests_minute USING brin (at) WITH (autosummarize = on);
 CREATE INDEX metrics_events_minute_at ON metrics_events_minute USING brin (at) WITH (autosummarize = on);
