@@ -7,6 +7,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, inline_serializer
 from rest_framework import serializers
 
+from fasthook.lib.describe import refusals
 from metrics.parameters import LEGAL_VALUES, MAX_IDS, filter_names
 from metrics.spec.measures import ALIASES, RESOURCES, Measure, Resource
 from metrics.summaries import KINDS
@@ -18,16 +19,7 @@ _NUMBERS = ("response_status",)
 _FLAGS = ("verified", "is_retry")
 
 
-_REFUSAL = inline_serializer(
-    "MetricsRefusal",
-    fields={
-        "error": serializers.CharField(),
-        "code": serializers.CharField(),
-        "fields": serializers.DictField(child=serializers.ListField(child=serializers.CharField()), required=False),
-        "data": serializers.DictField(required=False),
-    },
-)
-REFUSALS = {401: _REFUSAL, 403: _REFUSAL, 422: _REFUSAL}
+REFUSALS = refusals(401, 403, 422)
 
 
 class DateRangeOutput(serializers.Serializer[Any]):

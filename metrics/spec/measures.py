@@ -144,7 +144,7 @@ ATTEMPTS = Resource(
         _largest("latency_max"),
     ),
     dimensions=("connection_id", "destination_id", "status", "error_code", "response_status", "trigger"),
-    filters=("event_id",),
+    filters=("event_id", "batch_operation_id"),
 )
 QUEUE = Resource(
     "queue",
