@@ -17,6 +17,7 @@ Field = serializers.Field[Any, Any, Any, Any]
 _RATES = ("error_rate", "avg_attempts", "latency_avg")
 _NUMBERS = ("response_status",)
 _FLAGS = ("verified", "is_retry")
+_OPTIONAL = ("error_code", "ignored_cause", "rejection_cause")
 
 
 REFUSALS = refusals(401, 403, 422)
@@ -125,4 +126,4 @@ def _dimension_field(name: str) -> Field:
         return serializers.IntegerField(required=False, allow_null=True)
     if name in _FLAGS:
         return serializers.BooleanField(required=False)
-    return serializers.CharField(required=False, allow_null=not name.endswith("_id"))
+    return serializers.CharField(required=False, allow_null=name in _OPTIONAL)

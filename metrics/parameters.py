@@ -25,6 +25,7 @@ MAX_DIMENSIONS = 3
 MAX_IDS = 255
 TIME_PARAMETERS = ("date_range[start]", "date_range[end]", "from", "to", "granularity", "timezone")
 LIST_PARAMETERS = ("measures[]", "dimensions[]")
+_AHEAD = timedelta(days=366)
 _MS = timedelta(milliseconds=1)
 # measures, measures[], measures[0]: clients write lists in all these ways.
 _LIST_NAME = re.compile(r"(measures|dimensions)(\[[0-9]*\])?")
@@ -120,6 +121,8 @@ def _with_plain_lists(params: Mapping[str, str]) -> dict[str, str]:
 def _read_range(params: Mapping[str, str], *, now: datetime) -> tuple[datetime, datetime]:
     start = _read_moment(params, ("date_range[start]", "from"), now=now)
     end = _read_moment(params, ("date_range[end]", "to"), now=now)
+    if end > now + _AHEAD:
+        raise invalid("date_range[end]", "must not lie more than a year ahead")
     if start >= end:
         raise invalid("date_range[start]", f"must lie before date_range[end], {iso(end)}")
     return start, end

@@ -55,15 +55,14 @@ def answer(question: Question) -> dict[Key, Tally]:
     with _one_snapshot():
         parts, params = make_parts(question, counted_before=counted_before())
         tallies: dict[Key, Tally] = {}
-        width = 1 + len(question.dimensions)
+        width, names = 1 + len(question.dimensions), question.sums
         for row in _fetch(_sums_statement(question, parts), params):
-            sums = zip(question.sums, row[width:], strict=True)
-            tallies[row[0], tuple(row[1:width])] = Tally({name: int(value or 0) for name, value in sums})
+            tallies[row[0], row[1:width]] = Tally(dict(zip(names, row[width:], strict=True)))
         if len(tallies) > MAX_POINTS:
             raise too_many_points()
         if question.wants_bins and tallies:
             for row in _fetch(_bins_statement(question, parts), params, binary=True):
-                tally = tallies.get((row[0], tuple(row[1:width])))
+                tally = tallies.get((row[0], row[1:width]))
                 if tally is not None:
                     tally.add_bins(dict(zip(row[width], row[width + 1], strict=True)))
     return tallies
@@ -90,7 +89,7 @@ def _sums_statement(question: Question, parts: Sequence[Part]) -> str:
         + f" {part.body}"
         for part in parts
     ]
-    wanted = ", ".join(f"({_SUMS[name][total]})::bigint" for total in question.sums)
+    wanted = ", ".join(f"coalesce({_SUMS[name][total]}, 0)::bigint" for total in question.sums)
     grouped = ", ".join(["bucket", *question.dimensions])
     return f"""WITH bound AS (SELECT %(starts)s::timestamptz[] AS starts)
     SELECT {grouped}, {wanted} FROM ({" UNION ALL ".join(selects)}) AS counted

@@ -42,8 +42,12 @@ def roll_up(*, now: datetime, seconds: float) -> bool:
     with only_counter() as mine:
         if not mine:
             return True
-        until = _announce(spans.floor_to(now - LAG, spans.MINUTE))
-        if until is None or not _writers_have_seen(over_at):
+        until = spans.floor_to(now - LAG, spans.MINUTE)
+        if counted_before() == until:
+            return _fold_all(over_at)
+        if not _announce(until):
+            return True
+        if not _writers_have_seen(over_at):
             return False
         counted = _count_until(until, over_at)
         return _fold_all(over_at) and counted
@@ -69,19 +73,19 @@ def forget(*, before: datetime) -> int:
     return deleted
 
 
-def _announce(until: datetime) -> datetime | None:
-    """From here on changes of what is older than `until` are noted. Returns `until`, or None without evidence."""
+def _announce(until: datetime) -> bool:
+    """From here on changes of what is older than `until` are noted. False when there is no evidence yet."""
     with connection.cursor() as cursor:
         if counted_before() is None:
             begin = first_day(complete=False)
             if begin is None:
-                return None
+                return False
             cursor.execute(
                 "INSERT INTO metrics_rollup (counted_before, late_before) VALUES (%s, '')", [min(begin, until)]
             )
         bound = first_id_at("", until)[1:]
         cursor.execute("UPDATE metrics_rollup SET late_before = %s WHERE late_before < %s", [bound, bound])
-    return until
+    return True
 
 
 def _writers_have_seen(over_at: float) -> bool:

@@ -242,6 +242,7 @@ REFUSALS = [
     ("events", {"date_range[start]": ""}, "date_range[start]", "is required"),
     ("events", {"date_range[end]": ""}, "date_range[end]", "is required"),
     ("events", {"date_range[end]": "yesterday"}, "date_range[end]", "must be an ISO 8601 time"),
+    ("events", {"date_range[end]": "9999-12-31T23:59:59Z"}, "date_range[end]", "must not lie more than a year ahead"),
     ("events", {"from": "now-1h"}, "from", "give date_range[start] or from, not both"),
     ("events", {"hours": 0}, "date_range[start]", "must lie before date_range[end]"),
 ]
