@@ -7,6 +7,9 @@ from typing import Any
 
 from django.urls import path
 
+from alerts.api import AlertNotificationViewSet, AlertViewSet
+from alerts.channels_api import AlertChannelViewSet
+from alerts.rules_api import AlertRuleViewSet
 from connections.api import ConnectionViewSet
 from connections.cascade import delete_destination_with_connections, delete_source_with_connections
 from connections.filters import FilterViewSet
@@ -31,6 +34,9 @@ transformations: Callable[..., Any] = TransformationViewSet.as_view
 trials: Callable[..., Any] = TrialViewSet.as_view
 rehearsals: Callable[..., Any] = RehearsalViewSet.as_view
 metrics: Callable[..., Any] = MetricsViewSet.as_view
+alerts: Callable[..., Any] = AlertViewSet.as_view
+alert_rules: Callable[..., Any] = AlertRuleViewSet.as_view
+alert_channels: Callable[..., Any] = AlertChannelViewSet.as_view
 
 COLLECTION = {"get": "list", "post": "create", "put": "upsert"}
 COUNT = {"get": "count"}
@@ -117,4 +123,26 @@ urlpatterns = [
     path("metrics/sources", metrics({"get": "sources"})),
     path("metrics/connections", metrics({"get": "connections"})),
     path("metrics/destinations", metrics({"get": "destinations"})),
+    # ---- Alerts
+    path("alerts", alerts({"get": "list"})),
+    path("alerts/count", alerts(COUNT)),
+    path("alerts/rules", alert_rules(COLLECTION)),
+    path("alerts/rules/count", alert_rules(COUNT)),
+    path("alerts/rules/defaults", alert_rules({"post": "add_defaults"})),
+    path("alerts/rules/<str:id>", alert_rules(ROW)),
+    path("alerts/rules/<str:id>/enable", alert_rules(action("enable"))),
+    path("alerts/rules/<str:id>/disable", alert_rules(action("disable"))),
+    path("alerts/channels", alert_channels(COLLECTION)),
+    path("alerts/channels/count", alert_channels(COUNT)),
+    path("alerts/channels/<str:id>", alert_channels(ROW)),
+    path("alerts/channels/<str:id>/enable", alert_channels(action("enable"))),
+    path("alerts/channels/<str:id>/disable", alert_channels(action("disable"))),
+    path("alerts/channels/<str:id>/test", alert_channels({"post": "test"})),
+    path("alerts/notifications", AlertNotificationViewSet.as_view({"get": "list"})),
+    path("alerts/notifications/<str:id>", AlertNotificationViewSet.as_view({"get": "retrieve"})),
+    path("alerts/<str:id>", alerts({"get": "retrieve"})),
+    path("alerts/<str:id>/acknowledge", alerts(action("acknowledge"))),
+    path("alerts/<str:id>/unacknowledge", alerts(action("unacknowledge"))),
+    path("alerts/<str:id>/mute", alerts(action("mute"))),
+    path("alerts/<str:id>/unmute", alerts(action("unmute"))),
 ]

@@ -9,6 +9,7 @@ from typing import Any
 from celery import Celery
 from celery.platforms import SecurityWarning
 from celery.signals import setup_logging, worker_ready
+from django.conf import settings
 
 from fasthook.telemetry import say_at_once
 
@@ -19,7 +20,7 @@ warnings.filterwarnings("ignore", category=SecurityWarning)
 
 app = Celery("fasthook")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["events", "metrics"])
+app.autodiscover_tasks(["events", "metrics", "alerts"])
 
 app.conf.beat_schedule = {
     "tick": {
@@ -46,6 +47,17 @@ app.conf.beat_schedule = {
         "task": "metrics.tasks.tidy",
         "schedule": 600.0,
         "options": {"queue": "maintenance", "expires": 600.0},
+    },
+    # ---- Alerts
+    "alerts": {
+        "task": "alerts.tasks.evaluate",
+        "schedule": settings.ALERTS_EVERY_S,
+        "options": {"queue": "maintenance", "expires": settings.ALERTS_EVERY_S},
+    },
+    "forget-alerts": {
+        "task": "alerts.tasks.forget",
+        "schedule": 3600.0,
+        "options": {"queue": "maintenance", "expires": 3600.0},
     },
 }
 

@@ -126,6 +126,7 @@ INSTALLED_APPS = [
     "connections",
     "events",
     "metrics",
+    "alerts.apps.AlertsConfig",
 ]
 
 MIDDLEWARE = [
@@ -228,6 +229,13 @@ SPECTACULAR_SETTINGS = {
         "RequestStatus": "events.models.RequestStatus",
         "EventStatus": "events.states.Status",
         "AttemptStatus": "events.models.AttemptStatus",
+        "AlertStatus": "alerts.models.AlertStatus",
+        "AlertRuleType": "alerts.serializers.RULE_TYPES",
+        "AlertObjectType": "alerts.serializers.OBJECT_TYPES",
+        "AlertChannelType": "alerts.models.ChannelType",
+        "AlertNotificationKind": "alerts.models.NotificationKind",
+        "AlertNotificationStatus": "alerts.models.NotificationStatus",
+        "AlertResolution": "alerts.models.Resolution",
         "ActorType": "teams.models.ActorType",
         "DestinationType": "destinations.models.DestinationType",
     },
@@ -244,6 +252,24 @@ CELERY_TASK_CREATE_MISSING_QUEUES = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_SEND_TASK_EVENTS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
+# ---- Alerts and mail
+
+ALERTS_EVERY_S: float = env.float("ALERTS_EVERY_S", default=15.0)
+RETENTION_DAYS_ALERTS: int = env.int("RETENTION_DAYS_ALERTS", default=90)
+EMAIL_URL: str = env.str("EMAIL_URL", default="")
+_email: dict[str, Any] = env.email_url_config(EMAIL_URL or "consolemail://")
+EMAIL_BACKEND: str = _email["EMAIL_BACKEND"]
+EMAIL_HOST: str = _email.get("EMAIL_HOST") or "localhost"
+EMAIL_PORT: int = _email.get("EMAIL_PORT") or 25
+EMAIL_HOST_USER: str = _email.get("EMAIL_HOST_USER") or ""
+EMAIL_HOST_PASSWORD: str = _email.get("EMAIL_HOST_PASSWORD") or ""
+EMAIL_USE_TLS: bool = _email.get("EMAIL_USE_TLS", False)
+EMAIL_USE_SSL: bool = _email.get("EMAIL_USE_SSL", False)
+EMAIL_FILE_PATH: str | None = _email.get("EMAIL_FILE_PATH") or None
+EMAIL_TIMEOUT = 10
+EMAIL_FROM: str = env.str("EMAIL_FROM", default="FastHook <fasthook@localhost>")
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = EMAIL_FROM
 
 # ---- Logs and faults
 

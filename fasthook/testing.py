@@ -112,7 +112,8 @@ def _delete_rows() -> None:
     tables = (
         "requests events event_payloads attempts transformation_executions route_job delivery_job delivery_lane"
         " deduplication_key discarded_requests rule_rehearsal connections_connection connections_transformation"
-        " destinations_destination sources_source teams_projectsecrets teams_team teams_auditentry"
+        " destinations_destination sources_source teams_projectsecrets alerts_alert alerts_notification"
+        " alerts_rule alerts_channel teams_team teams_auditentry"
         # After the evidence, whose removal its triggers note.
         " metrics_rollup metrics_requests_minute metrics_requests_hour metrics_requests_late metrics_events_minute"
         " metrics_events_hour metrics_events_late metrics_attempts_minute metrics_attempts_hour metrics_attempts_late"

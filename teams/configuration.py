@@ -61,7 +61,8 @@ class PendingWrite(Generic[Row]):
         return self.row
 
     def audit_entry(self) -> AuditEntry:
-        action = f"{self.row._meta.model_name}.{self._verb()}"
+        kind = str(self.row._meta.verbose_name).replace(" ", "_")
+        action = f"{kind}.{self._verb()}"
         return entry(current_who(), action, self.row, before=self.before, after=self.after)
 
     def _verb(self) -> str:

@@ -27,6 +27,7 @@ STAGES = {
     "deliver": ("events.tasks.deliver", "deliver"),
     "settle": ("events.tasks.settle", "maintenance"),
     "rehearse": ("events.tasks.rehearse", "bulk"),
+    "notify": ("alerts.tasks.notify", "maintenance"),
 }
 
 # A mark whose message was lost (Redis flushed in between, a worker killed) stops nobody for longer than this.
