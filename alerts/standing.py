@@ -92,7 +92,7 @@ def _update(alerts: list[Standing]) -> None:
         "id": [alert.id for alert in alerts],
         "object_name": [alert.object_name for alert in alerts],
         "status": [status_of(alert) for alert in alerts],
-        "value": [alert.value for alert in alerts],
+        "value": [float(alert.value) for alert in alerts],
         "summary": [alert.summary for alert in alerts],
         "opened_at": [alert.opened_at for alert in alerts],
         "clear_since": [alert.clear_since for alert in alerts],

@@ -16,4 +16,4 @@ SQL = load_statements(Path(__file__).parent / "sql" / "disabled.sql")
 def observe(*, now: datetime) -> list[Observation]:
     with connection.cursor() as cursor:
         cursor.execute(SQL["disabled_objects"])
-        return [Observation(rule_id, identifier, name, 1) for rule_id, identifier, name in cursor.fetchall()]
+        return [Observation(rule_id, identifier, name, 1.0) for rule_id, identifier, name in cursor.fetchall()]

@@ -22,4 +22,4 @@ _BEGUN_WITHIN: Final = timedelta(days=14)
 def observe(*, now: datetime) -> list[Observation]:
     with connection.cursor() as cursor:
         cursor.execute(SQL["failed_operations"], {"now": now, "since": first_id_at("bch", now - _BEGUN_WITHIN)})
-        return [Observation(rule_id, identifier, kind, 1) for rule_id, identifier, kind in cursor.fetchall()]
+        return [Observation(rule_id, identifier, kind, 1.0) for rule_id, identifier, kind in cursor.fetchall()]

@@ -47,5 +47,5 @@ def observe(*, now: datetime) -> list[Observation]:
     for (rule_id, source_id, name, _, _, number, resolves_below), asked in found:
         others = number - own.get(asked, 0)
         if others >= resolves_below:
-            observations.append(Observation(rule_id, source_id, name, others))
+            observations.append(Observation(rule_id, source_id, name, float(others)))
     return observations

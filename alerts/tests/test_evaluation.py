@@ -15,9 +15,10 @@ from alerts.models import Alert, AlertChannel, AlertNotification, AlertRule
 from alerts.outbox import MAX_WAITING
 from alerts.rule_types import RuleType
 from alerts.tests.seed import make_attempts, make_channel, make_jobs, make_rule
+from connections.models import Connection
 from destinations.models import Destination
 from events.models import DeliveryJob
-from events.tests.seed import Project
+from events.tests.seed import Project, make_request
 
 pytestmark = pytest.mark.usefixtures("nudges")
 MINUTE = timedelta(minutes=1)
@@ -79,6 +80,21 @@ def test_a_pending_alert_that_comes_to_nothing_is_deleted(project: Project, now:
     DeliveryJob.objects.all().delete()
     evaluate_all(now=now + MINUTE)
     assert not Alert.objects.exists()
+
+
+def test_alerts_of_different_kinds_go_on_together(project: Project, now: datetime) -> None:
+    late(project)
+    make_rule(project, RuleType.CONNECTION_DISABLED)
+    make_rule(project, RuleType.REJECTED_REQUESTS, config={"threshold": 1})
+    make_rule(project, RuleType.FAILURE_RATE)
+    make_jobs(project, 6, now)
+    make_attempts(project, now - MINUTE, failed=30)
+    make_request(project, now - MINUTE, status="rejected", rejection_cause="SOURCE_AUTH_FAILED")
+    Connection.objects.filter(id=project.connection.id).update(disabled_at=now)
+    assert evaluate_all(now=now) == Evaluation(opened=4, resolved=0, notifications=0)
+    Connection.objects.filter(id=project.connection.id).update(disabled_at=None)
+    assert evaluate_all(now=now + MINUTE) == Evaluation(opened=0, resolved=1, notifications=0)
+    assert sorted(Alert.objects.filter(status="OPEN").values_list("value", flat=True)) == [1.0, 6.0, 100.0]
 
 
 def test_a_disabled_or_deleted_rule_ends_what_is_open(project: Project, now: datetime) -> None:
