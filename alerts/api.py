@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.response import Response
 
 from alerts.handling import acknowledge, mute, unacknowledge, unmute
@@ -28,7 +28,7 @@ from alerts.serializers import (
 from fasthook.lib.clock import utc_now
 from fasthook.lib.describe import AppliedRangeOutput, CountOutput, filter_parameters, list_answer
 from fasthook.lib.errors import InvalidInput
-from fasthook.lib.filters import read_params, refuse_unknown
+from fasthook.lib.filters import ListFilter, read_params, refuse_unknown
 from fasthook.lib.inputs import read_input
 from fasthook.lib.pagination import paginate
 from fasthook.lib.viewset import ApiViewSet
@@ -37,6 +37,20 @@ from teams.scoping import get_for_team
 
 MAX_LIMIT = 100
 SHOWN_NOTIFICATIONS = 20
+_UNBOUNDED = {
+    "from": "An ISO 8601 time, or now, now-15m, now-24h, now-7d. Without it from the beginning.",
+    "to": "The same. Without it up to now.",
+}
+
+
+def _parameters(filters: type[ListFilter], *, paged: bool) -> list[OpenApiParameter]:
+    """Unlike evidence, which is only ever read over a range, what is open is shown however old it is."""
+    parameters = filter_parameters(filters, paged=paged)
+    for parameter in parameters:
+        parameter.description = _UNBOUNDED.get(parameter.name, parameter.description)
+    return parameters
+
+
 _RANGE = {"applied_range": AppliedRangeOutput(allow_null=True)}
 
 
@@ -44,7 +58,7 @@ class AlertViewSet(ApiViewSet):
     @extend_schema(
         operation_id="list_alerts",
         tags=["alerts"],
-        parameters=filter_parameters(AlertFilter, paged=True),
+        parameters=_parameters(AlertFilter, paged=True),
         responses=list_answer("Alert", AlertOutput, facts=_RANGE),
     )
     def list(self, request: TeamRequest) -> Response:
@@ -55,7 +69,7 @@ class AlertViewSet(ApiViewSet):
     @extend_schema(
         operation_id="count_alerts",
         tags=["alerts"],
-        parameters=filter_parameters(AlertFilter, paged=False),
+        parameters=_parameters(AlertFilter, paged=False),
         responses=CountOutput,
     )
     def count(self, request: TeamRequest) -> Response:
@@ -87,6 +101,7 @@ class AlertViewSet(ApiViewSet):
     def mute(self, request: TeamRequest, id: str) -> Response:
         """Nothing is sent for it until then, not its end either. `muted_until` or `for_s` says how long."""
         refuse_unknown(request.query_params, ["team_id"])
+        get_for_team(alerts_of(request.team, {"id": id}), id)
         given = read_input(MuteInput, request.data)
         if len(given) != 1:
             fault = "give one of muted_until and for_s"
@@ -104,7 +119,7 @@ class AlertNotificationViewSet(ApiViewSet):
     @extend_schema(
         operation_id="list_alert_notifications",
         tags=["alerts"],
-        parameters=filter_parameters(NotificationFilter, paged=True),
+        parameters=_parameters(NotificationFilter, paged=True),
         responses=list_answer("AlertNotification", NotificationOutput, facts=_RANGE),
     )
     def list(self, request: TeamRequest) -> Response:

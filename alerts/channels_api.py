@@ -53,7 +53,7 @@ class AlertChannelViewSet(ResourceViewSet):
     @extend_schema(
         operation_id="upsert_alert_channel",
         tags=TAGS,
-        request=ChannelInput,
+        request=ChannelInput(partial=True),
         responses={200: ChannelOutput, 201: ChannelOutput},
     )
     def upsert(self, request: TeamRequest) -> Response:
@@ -67,7 +67,9 @@ class AlertChannelViewSet(ResourceViewSet):
         given = cast(ChannelFields, self.read_change(request, id))
         return self.answer(channels.update_channel(request.team, id, given=given))
 
-    @extend_schema(operation_id="replace_alert_channel", tags=TAGS, request=ChannelInput, responses=ChannelOutput)
+    @extend_schema(
+        operation_id="replace_alert_channel", tags=TAGS, request=ChannelInput(partial=True), responses=ChannelOutput
+    )
     def replace(self, request: TeamRequest, id: str) -> Response:
         """The same as PATCH: a channel's config has one key, and is replaced whenever it is given."""
         return self.update(request, id)

@@ -51,7 +51,10 @@ class AlertRuleViewSet(ResourceViewSet):
         return self.answer(row, created=True)
 
     @extend_schema(
-        operation_id="upsert_alert_rule", tags=TAGS, request=RuleInput, responses={200: RuleOutput, 201: RuleOutput}
+        operation_id="upsert_alert_rule",
+        tags=TAGS,
+        request=RuleInput(partial=True),
+        responses={200: RuleOutput, 201: RuleOutput},
     )
     def upsert(self, request: TeamRequest) -> Response:
         row, created = rules.upsert_rule(request.team, cast(RuleFields, self.read_upsert(request)))
@@ -62,7 +65,7 @@ class AlertRuleViewSet(ResourceViewSet):
         given = cast(RuleFields, self.read_change(request, id))
         return self.answer(rules.update_rule(request.team, id, given=given, merge=True))
 
-    @extend_schema(operation_id="replace_alert_rule", tags=TAGS, request=RuleInput, responses=RuleOutput)
+    @extend_schema(operation_id="replace_alert_rule", tags=TAGS, request=RuleInput(partial=True), responses=RuleOutput)
     def replace(self, request: TeamRequest, id: str) -> Response:
         given = cast(RuleFields, self.read_change(request, id))
         return self.answer(rules.update_rule(request.team, id, given=given, merge=False))

@@ -23,7 +23,7 @@ LISTS = [route for route in READS if route.is_of_a_team and not route.places]
 # What a viewer may call although it is no GET: it computes and changes nothing.
 COMPUTES = {"POST filters/test"}
 # Answers that are the same for every team, or are of whoever asks.
-NOT_OF_THE_TEAM = {"sources/types"}
+NOT_OF_THE_TEAM = {"sources/types", "alerts/rules"}
 
 
 @pytest.fixture

@@ -10,6 +10,9 @@ from typing import Any
 from django.apps import apps
 from django.db.models import Model
 
+from alerts.models import Alert, AlertNotification
+from alerts.rule_types import RuleType
+from alerts.tests.seed import make_channel, make_rule
 from connections.models import Connection, Transformation
 from connections.tests.factories import ConnectionFactory
 from events.models import Event, TransformationExecution
@@ -20,7 +23,7 @@ from teams.audit import Subject, record
 from teams.calls import SYSTEM
 from teams.models import Team
 
-APPS = ("teams", "sources", "destinations", "connections", "events", "metrics")
+APPS = ("teams", "sources", "destinations", "connections", "events", "metrics", "alerts")
 
 
 @dataclass(slots=True)
@@ -121,7 +124,49 @@ def rehearsals(world: World) -> dict[str, str]:
     return {"rehearsals/<str:rehearsal_id>": row.id}
 
 
-MAKERS: tuple[Callable[[World], dict[str, str]], ...] = (configuration, evidence, transformations, rehearsals)
+def alerts(world: World) -> dict[str, str]:
+    now, project = world.now, world.project
+    channel = make_channel(project)
+    rule = make_rule(project, RuleType.BACKLOG, channel_ids=[channel.id])
+    alert = Alert.objects.create(
+        team_id=world.team.id,
+        rule_id=rule.id,
+        rule_type=rule.type,
+        object_type="destination",
+        object_id=world.connection.destination_id,
+        object_name="destination",
+        status="OPEN",
+        value=1200.0,
+        summary="destination destination: 1,200 events wait (threshold 1,000)",
+        pending_at=now,
+        opened_at=now,
+        notified_at=now,
+    )
+    notification = AlertNotification.objects.create(
+        team_id=world.team.id,
+        channel_id=channel.id,
+        channel_type=channel.type,
+        rule_id=rule.id,
+        kind="OPENED",
+        alert_ids=[alert.id],
+        message={"type": "alert.opened"},
+        status="SENT",
+        due_at=now,
+        attempts=1,
+        response_status=200,
+        created_at=now,
+        last_attempt_at=now,
+        sent_at=now,
+    )
+    return {
+        "alerts/<str:id>": alert.id,
+        "alerts/rules/<str:id>": rule.id,
+        "alerts/channels/<str:id>": channel.id,
+        "alerts/notifications/<str:id>": notification.id,
+    }
+
+
+MAKERS: tuple[Callable[[World], dict[str, str]], ...] = (configuration, evidence, transformations, rehearsals, alerts)
 
 # What a list must be asked with.
 QUERIES: dict[str, str] = {}
