@@ -60,6 +60,7 @@ class Product:
             **inherited,
             **local_secrets(self.data_dir),
             **LEASES,
+            "ALERTS_EVERY_S": "1",
             "HOST": "127.0.0.1",
             "PORT": self.base_url.rpartition(":")[2],
             "BASE_URL": self.base_url,

@@ -45,23 +45,22 @@ class Queue:
 
 
 def sent_lately(now: datetime) -> bool:
-    return bool(_rows("sent_lately", since=first_id_at("anf", now - _SENT_WITHIN))[0][0])
+    return bool(_rows(SQL["sent_lately"], since=first_id_at("anf", now - _SENT_WITHIN))[0][0])
 
 
 def own_failures(asked: Sequence[Asked], *, now: datetime) -> dict[Asked, int]:
-    rows = _rows("of_connections", **_columns(asked), to=first_id_at("att", now + _AHEAD), most=FEW)
+    rows = _rows(SQL["of_connections"], **_columns(asked), to=first_id_at("att", now + _AHEAD), most=FEW)
     return {asked[place - 1]: number for place, number in rows}
 
 
 def own_rejections(asked: Sequence[Asked], *, now: datetime) -> dict[Asked, int]:
-    rows = _rows(
-        "of_sources", **_columns(asked), to=first_id_at("req", now + _AHEAD), most=FEW, causes=list(REJECTION_CAUSES)
-    )
+    to, causes = first_id_at("req", now + _AHEAD), list(REJECTION_CAUSES)
+    rows = _rows(SQL["of_sources"], **_columns(asked), to=to, most=FEW, causes=causes)
     return {asked[place - 1]: number for place, number in rows}
 
 
 def own_queues(destination_ids: Sequence[str], *, now: datetime) -> dict[str, Queue]:
-    rows = _rows("of_destinations", ids=list(destination_ids), now=now, most=FEW)
+    rows = _rows(SQL["of_destinations"], ids=list(destination_ids), now=now, most=FEW)
     return {destination_ids[place - 1]: Queue(own, oldest) for place, own, oldest in rows}
 
 
@@ -73,7 +72,7 @@ def _columns(asked: Sequence[Asked]) -> dict[str, list[str]]:
     }
 
 
-def _rows(name: str, **params: Any) -> list[tuple[Any, ...]]:
+def _rows(statement: str, **params: Any) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(SQL[name], params)
+        cursor.execute(statement, params)
         return list(cursor.fetchall())

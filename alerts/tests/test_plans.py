@@ -50,7 +50,8 @@ def watched(readable: History) -> Iterator[Project]:  # noqa: F811
         )
         cursor.execute(
             "INSERT INTO alerts_notification (id, team_id, channel_id, channel_type, rule_id, kind, alert_ids, message,"
-            " status, due_at, attempts, created_at) SELECT 'anf_0' || number, %s, 'ach_1', 'WEBHOOK', 'alr_1', 'OPENED',"
+            " status, due_at, attempts, created_at)"
+            " SELECT 'anf_0' || number, %s, 'ach_1', 'WEBHOOK', 'alr_1', 'OPENED',"
             " ARRAY['alt_' || number], '{}', 'SENT', now(), 1, now() FROM generate_series(1, %s) AS number",
             [team.id, PAST],
         )
