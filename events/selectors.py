@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 import psycopg
 from django.db import OperationalError, connection, models, transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, Func, IntegerField, Q, QuerySet
 
 from connections.models import Connection
 from destinations.models import Destination
@@ -211,6 +211,13 @@ def read_include(params: Mapping[str, str], *, legal: Collection[str]) -> frozen
 
 def get_request(team_id: str, identifier: str) -> Request:
     return _get(Request.objects.all(), "request", team_id=team_id, identifier=identifier)
+
+
+def get_request_head(team_id: str, identifier: str) -> Request:
+    """Without headers and body; `body_size` in its place, None when it was not stored."""
+    size = Func(F("body"), function="octet_length", output_field=IntegerField())
+    rows = Request.objects.defer("headers", "body").annotate(body_size=size)
+    return _get(rows, "request", team_id=team_id, identifier=identifier)
 
 
 def get_event(team_id: str, identifier: str) -> Event:

@@ -21,6 +21,7 @@ from events.dry_run_api import DryRunViewSet
 from events.executions_api import ExecutionViewSet
 from events.rehearsals.api import RehearsalViewSet
 from events.replay_api import EventReplayViewSet, RequestReplayViewSet
+from events.trace.api import TraceViewSet
 from events.waiting_work import count_waiting
 from metrics.api import MetricsViewSet
 from sources.api import SourceViewSet
@@ -104,6 +105,7 @@ urlpatterns = [
     path("requests/<str:request_id>", RequestViewSet.as_view({"get": "retrieve"})),
     path("requests/<str:request_id>/events", RequestViewSet.as_view({"get": "events"})),
     path("requests/<str:request_id>/ignored_events", RequestViewSet.as_view({"get": "ignored_events"})),
+    path("requests/<str:request_id>/trace", TraceViewSet.as_view({"get": "retrieve"})),
     path("requests/<str:request_id>/raw_body", RequestViewSet.as_view({"get": "raw_body"})),
     path("requests/<str:request_id>/retry", RequestReplayViewSet.as_view({"post": "retry"})),
     path("events", EventViewSet.as_view({"get": "list"})),

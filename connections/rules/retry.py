@@ -83,11 +83,14 @@ def plan_retry(
     return now + timedelta(milliseconds=delay)
 
 
-def preview_schedule(policy: RetryPolicy, *, start: datetime) -> list[datetime]:
-    """When every retry would be due if the first attempt failed at `start` and each one after at once."""
+def preview_schedule(policy: RetryPolicy, *, start: datetime, done: int = 0) -> list[datetime]:
+    """When every retry after the `done`-th would be due, if the attempt at `start` failed and each one after at once.
+
+    That attempt is the `done`-th retry itself; 0 is the first attempt.
+    """
     schedule: list[datetime] = []
     moment = start
-    for retry_number in range(1, policy.count + 1):
+    for retry_number in range(done + 1, policy.count + 1):
         moment += timedelta(milliseconds=policy.delay_ms(retry_number) or 0)
         schedule.append(moment)
     return schedule

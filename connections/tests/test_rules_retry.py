@@ -105,6 +105,9 @@ def test_the_preview_adds_the_delays_up():
     doubling = policy(strategy="exponential", interval=30_000, count=4)
     seconds = [(moment - NOW).total_seconds() for moment in preview_schedule(doubling, start=NOW)]
     assert seconds == [30, 90, 210, 450]
+    later = [(moment - NOW).total_seconds() for moment in preview_schedule(doubling, start=NOW, done=2)]
+    assert later == [120, 360]
+    assert preview_schedule(doubling, start=NOW, done=4) == []
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ class AppliedRangeOutput(serializers.Serializer[Any]):
         return {"from": MomentField(), **super().get_fields()}
 
 
-class _PaginationOutput(serializers.Serializer[Any]):
+class PaginationOutput(serializers.Serializer[Any]):
     order_by = serializers.CharField()
     dir = serializers.ChoiceField(choices=["asc", "desc"])
     limit = serializers.IntegerField()
@@ -54,7 +54,7 @@ def list_answer(
     return inline_serializer(
         name=f"{name}List",
         fields={
-            "pagination": _PaginationOutput(),
+            "pagination": PaginationOutput(),
             "count": serializers.IntegerField(help_text="Models on this page."),
             "total": serializers.IntegerField(),
             "total_exact": serializers.BooleanField(),

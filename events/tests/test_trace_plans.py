@@ -1,0 +1,32 @@
+"""A trace answers from indexes and reads the days it can lie in, however long the history."""
+
+from __future__ import annotations
+
+from events.models import Event
+from events.tests.explaining import explained
+from events.tests.seeded import History
+from events.trace.reading import read_evidence
+from fasthook.lib.ids import time_of
+
+
+def test_a_trace_reads_little_and_by_an_index(readable: History) -> None:
+    with explained() as readings:
+        evidence = read_evidence(readable.team_id, readable.names["request"], {})
+    assert evidence.page.rows
+    assert evidence.attempts
+    for reading in readings:
+        assert reading.sequential == set(), reading.statement
+        assert reading.rows <= 60, reading.statement
+
+
+def test_attempts_and_runs_are_read_in_the_days_of_their_events(readable: History) -> None:
+    event = Event.objects.get(id=readable.names["event"])
+    with explained() as readings:
+        read_evidence(readable.team_id, event.request_id, {})
+    read = {name for reading in readings for name in reading.partitions}
+    assert event.last_attempt_at is not None
+    days = {f"{moment:%Y%m%d}" for moment in (time_of(event.request_id), event.last_attempt_at, event.updated_at)}
+    assert {name for name in read if name.startswith("attempts_")} <= {f"attempts_{day}" for day in days}
+    assert {name for name in read if name.startswith("transformation_executions_")} <= {
+        f"transformation_executions_{day}" for day in days
+    }

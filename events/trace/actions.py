@@ -1,0 +1,81 @@
+"""What people did to a request, its events, and the connections and destinations of its branches, and bulk operations.
+
+Changes of configuration are told while a branch could be touched by them: from its beginning until it ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+
+from events.models import Event
+from events.states import Status
+from events.trace.entries import Entry, Kind
+from events.trace.reading import ActionRow, AttemptRow
+from fasthook.lib.ids import time_of
+
+
+def tell_action(action: ActionRow, events: Mapping[str, Event]) -> Entry:
+    """`event.retried` by a name becomes 'Event retried by ...'. `events` by id."""
+    what = action.action.replace(".", " ").replace("_", " ")
+    noun, _, verb = what.partition(" ")
+    named = f"{noun} {action.resource_name}".strip()
+    event = events.get(action.resource_id)
+    return Entry(
+        time_of(action.id),
+        Kind.ACTION,
+        f"{named[:1].upper()}{named[1:]} {verb} by {action.actor or 'somebody'}",
+        {"action": action.action, "actor": action.actor, "resource_id": action.resource_id},
+        request_id=action.resource_id if action.resource_type == "request" else None,
+        event_id=event.id if event else None,
+        connection_id=action.resource_id if action.resource_type == "connection" else None,
+        destination_id=action.resource_id if action.resource_type == "destination" else None,
+        audit_id=action.id,
+    )
+
+
+def concerns(action: ActionRow, events: Iterable[Event]) -> bool:
+    """Whether an action on a connection or destination came while one of its branches was open."""
+    at = time_of(action.id)
+    touched = [event for event in events if action.resource_id in (event.connection_id, event.destination_id)]
+    return any(_begins(event) <= at and (end is None or at <= end) for event in touched for end in [_end(event)])
+
+
+def _begins(event: Event) -> datetime:
+    return time_of(event.id)
+
+
+def _end(event: Event) -> datetime | None:
+    """None while it waits: ignored branches ended when they were made."""
+    if event.status in (Status.SCHEDULED, Status.QUEUED, Status.HOLD):
+        return None
+    if event.status == Status.FAILED and event.next_attempt_at is not None:
+        return None
+    return event.updated_at
+
+
+def tell_bulk_operations(events: Iterable[Event], attempts: Iterable[AttemptRow]) -> Iterator[Entry]:
+    """One entry for each operation and event: at its first attempt, else when the event was changed last."""
+    told: set[tuple[str, str]] = set()
+    by_id = {event.id: event for event in events}
+    for attempt in attempts:
+        operation = attempt.batch_operation_id
+        if operation and (operation, attempt.event_id) not in told:
+            told.add((operation, attempt.event_id))
+            yield _bulk(by_id[attempt.event_id], operation, at=time_of(attempt.id))
+    for event in by_id.values():
+        operation = event.batch_operation_id
+        if operation and (operation, event.id) not in told:
+            yield _bulk(event, operation, at=event.updated_at)
+
+
+def _bulk(event: Event, operation: str, *, at: datetime) -> Entry:
+    return Entry(
+        at,
+        Kind.BULK_OPERATION,
+        "Touched by a bulk operation",
+        event_id=event.id,
+        connection_id=event.connection_id,
+        destination_id=event.destination_id,
+        batch_operation_id=operation,
+    )

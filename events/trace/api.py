@@ -1,0 +1,42 @@
+"""The trace of a request over HTTP. Reads only."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request as Call
+from rest_framework.response import Response
+
+from events.trace.outputs import TraceOutput, trace_answer
+from events.trace.reading import DEFAULT_BRANCHES, MAX_BRANCHES, read_evidence
+from events.trace.timeline import make_trace
+from fasthook.lib.clock import utc_now
+from fasthook.lib.describe import refusals
+from fasthook.lib.filters import read_params, refuse_unknown
+from fasthook.lib.viewset import ApiViewSet
+from teams.auth import TeamRequest
+
+
+class TraceViewSet(ApiViewSet):
+    @extend_schema(
+        operation_id="get_request_trace",
+        tags=["requests"],
+        parameters=[
+            OpenApiParameter(
+                "limit", int, description=f"Branches on a page, 1 to {MAX_BRANCHES}; {DEFAULT_BRANCHES} by default."
+            ),
+            OpenApiParameter("next", str, description="The cursor of the next page, as pagination.next gave it."),
+            OpenApiParameter("prev", str, description="The cursor of the page before, as pagination.prev gave it."),
+        ],
+        responses={200: TraceOutput, **refusals(404, 422)},
+    )
+    def retrieve(self, request: Call, request_id: str) -> Response:
+        """One timeline of a request: received, verified, each branch with what its rules did, held and released,
+        attempts, what people did, and what is still to come. Pages are of branches, oldest first; what belongs to the
+        request itself is on the first page."""
+        params = read_params(request.query_params)
+        refuse_unknown(params, ["limit", "next", "prev", "cursor", "team_id"])
+        now = utc_now()
+        evidence = read_evidence(cast(TeamRequest, request).team.id, request_id, params)
+        return Response(trace_answer(evidence, make_trace(evidence, now=now)))
