@@ -1,7 +1,7 @@
 """Support staff's view of evidence and of waiting work: found by id, never counted, never changed.
 
 Headers, bodies, query strings and what transformations wrote are left out: they carry other people's credentials and
-data, and their teams have the API for them.
+data, and their teams have the API for them. Likewise filters of bulk operations and rules of rehearsals.
 DeduplicationKey and DiscardedRequests have composite keys, which Django's admin does not take.
 """
 
@@ -19,15 +19,23 @@ from events.models import (
     RuleRehearsal,
     TransformationExecution,
 )
+from events.rehearsals.models import UNFINISHED
+from events.rehearsals.services import cancel_rehearsal
 from fasthook.lib.staff import EvidenceAdmin
+from fasthook.lib.staff_actions import SafeAction, confirmed
+from fasthook.lib.staff_fields import linked
+
+_TEAM = linked("team_id")
+_SOURCE = linked("source_id")
+_CONNECTION = linked("connection_id")
+_EVENT = linked("event_id")
 
 
 @admin.register(Request)
 class RequestAdmin(EvidenceAdmin):
-    found_by = {"req": "id", "src": "source_id", "tm": "team_id"}
+    found_by = {"req": "id", "src": "source_id", "tm": "team_id", "bch": "batch_operation_id"}
     exclude = ("headers", "body", "query")
-    list_display = ("id", "team_id", "source_id", "status", "rejection_cause", "verified", "method", "created_at")
-    ordering = ("-id",)
+    list_display = ("id", "created_at", "status", "rejection_cause", "verified", "method", _SOURCE, _TEAM)
 
 
 @admin.register(Event)
@@ -38,9 +46,19 @@ class EventAdmin(EvidenceAdmin):
         "conn": "connection_id",
         "des": "destination_id",
         "tm": "team_id",
+        "bch": "batch_operation_id",
     }
-    list_display = ("id", "team_id", "connection_id", "status", "attempts", "error_code", "ignored_cause", "created_at")
-    ordering = ("-id",)
+    list_display = (
+        "id",
+        "created_at",
+        "status",
+        "attempts",
+        "response_status",
+        "error_code",
+        "ignored_cause",
+        _CONNECTION,
+        _TEAM,
+    )
 
 
 @admin.register(Attempt)
@@ -51,28 +69,37 @@ class AttemptAdmin(EvidenceAdmin):
         "conn": "connection_id",
         "des": "destination_id",
         "tm": "team_id",
+        "bch": "batch_operation_id",
     }
     exclude = ("request_headers", "response_headers", "body", "requested_url")
-    list_display = ("id", "event_id", "attempt_number", "trigger", "status", "response_status", "error_code", "latency")
-    ordering = ("-id",)
+    list_display = (
+        "id",
+        "created_at",
+        "attempt_number",
+        "trigger",
+        "status",
+        "response_status",
+        "error_code",
+        "latency",
+        _EVENT,
+    )
 
 
 @admin.register(TransformationExecution)
 class TransformationExecutionAdmin(EvidenceAdmin):
-    found_by = {"txe": "id", "trs": "transformation_id"}
+    found_by = {"txe": "id", "trs": "transformation_id", "req": "request_id"}
     # Whatever a transformation says or makes may hold what the request held; an error may quote it.
     exclude = ("logs", "after", "error")
     list_display = (
         "id",
-        "team_id",
-        "transformation_id",
-        "event_id",
+        "created_at",
         "status",
         "error_kind",
         "duration_us",
-        "created_at",
+        linked("transformation_id"),
+        _EVENT,
+        _TEAM,
     )
-    ordering = ("-id",)
 
 
 @admin.register(RuleRehearsal)
@@ -80,26 +107,33 @@ class RuleRehearsalAdmin(EvidenceAdmin):
     found_by = {"rhr": "id", "conn": "connection_id"}
     # Filters and code may hold a team's data; an error in a sample may quote a request.
     exclude = ("rules", "samples")
-    list_display = ("id", "team_id", "connection_id", "status", "total_count", "done_count", "tries", "lease_until")
-    ordering = ("-id",)
+    list_display = ("id", "created_at", "status", "total_count", "done_count", "requested_by", _CONNECTION, _TEAM)
+    actions_detail = ("cancel",)
+
+    cancel = confirmed(
+        SafeAction(
+            label="Cancel",
+            effect="It ends where it is; what it has found so far stays. Nothing that was delivered changes.",
+            done="The rehearsal is cancelled.",
+            act=cancel_rehearsal,
+            is_open=lambda row: row.status in UNFINISHED,
+        )
+    )
 
 
 @admin.register(RouteJob)
 class RouteJobAdmin(EvidenceAdmin):
     found_by = {"req": "request_id"}
-    list_display = ("request_id", "source_id", "due_at", "tries", "lease_token")
-    ordering = ("due_at",)
+    list_display = ("request_id", "due_at", "tries", "lease_token", _SOURCE)
 
 
 @admin.register(DeliveryJob)
 class DeliveryJobAdmin(EvidenceAdmin):
     found_by = {"evt": "event_id", "des": "destination_id"}
-    list_display = ("event_id", "destination_id", "rank", "due_at", "attempt_number", "trigger", "tries")
-    ordering = ("-event_id",)
+    list_display = ("event_id", "due_at", "rank", "attempt_number", "trigger", "tries", linked("destination_id"))
 
 
 @admin.register(DeliveryLane)
 class DeliveryLaneAdmin(EvidenceAdmin):
     found_by = {"des": "destination_id"}
-    list_display = ("destination_id", "last_slot_at")
-    ordering = ("destination_id",)
+    list_display = ("destination_id", "owned_until", "last_slot_at")

@@ -108,8 +108,8 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_API_BODY_BYTES
 # ---- Django
 
 INSTALLED_APPS = [
-    "unfold",
-    "django.contrib.admin",
+    "unfold.apps.BasicAppConfig",
+    "fasthook.support.apps.SupportAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -203,7 +203,14 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
 }
-UNFOLD = {"SITE_TITLE": "FastHook", "SITE_HEADER": "FastHook", "SITE_SUBHEADER": "Support", "SITE_URL": "/v1/docs"}
+UNFOLD = {
+    "SITE_TITLE": "FastHook support",
+    "SITE_HEADER": "FastHook",
+    "SITE_SUBHEADER": "Support",
+    "SITE_URL": "/v1/docs",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/favicon.svg"}],
+    "SIDEBAR": {"show_search": True, "navigation": "fasthook.support.navigation.navigation"},
+}
 SPECTACULAR_SETTINGS = {
     "TITLE": "FastHook",
     "DESCRIPTION": (

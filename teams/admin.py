@@ -14,7 +14,8 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from fasthook.lib.clock import iso
 from fasthook.lib.ids import time_of
-from fasthook.lib.staff import EvidenceAdmin, ReadOnlyAdmin
+from fasthook.lib.staff import EvidenceAdmin, FoundById, ReadOnlyAdmin
+from fasthook.lib.staff_fields import linked
 from teams.models import AuditEntry, ConfigVersion, Membership, ProjectSecrets, SessionToken, Team, User
 
 
@@ -47,7 +48,7 @@ class MembershipInline(TabularInline):
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin, ModelAdmin):
+class UserAdmin(FoundById, DjangoUserAdmin):
     """Only superusers change people: a right to edit accounts is a right to make oneself anything."""
 
     form = UserForm
@@ -55,14 +56,15 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):
     change_password_form = AdminPasswordChangeForm
     list_display = ("email", "name", "id", "is_active", "is_staff", "created_at")
     list_filter = ("is_active", "is_staff")
-    search_fields = ("id__exact", "email", "name")
+    found_by = {"usr": "id"}
+    search_fields = ("email", "name")
     ordering = ("email",)
-    readonly_fields = ("id", "last_login", "created_at")
+    readonly_fields = ("id", "last_login", "created_at", "related")
     filter_horizontal = ()
     autocomplete_fields = ("groups",)
     inlines = (MembershipInline,)
     fieldsets = (
-        (None, {"fields": ("id", "email", "name", "password")}),
+        (None, {"fields": ("id", "email", "name", "password", "related")}),
         ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
         ("Times", {"fields": ("last_login", "created_at")}),
     )
@@ -87,12 +89,14 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
 
 
 @admin.register(Team)
-class TeamAdmin(ModelAdmin):
+class TeamAdmin(FoundById):
     list_display = ("name", "id", "created_at", "updated_at")
-    search_fields = ("id__exact", "name")
+    found_by = {"tm": "id"}
+    search_fields = ("name",)
+    show_full_result_count = False
     ordering = ("-id",)
-    fields = ("id", "name", "created_at", "updated_at")
-    readonly_fields = ("id", "created_at", "updated_at")
+    fields = ("id", "name", "created_at", "updated_at", "related")
+    readonly_fields = ("id", "created_at", "updated_at", "related")
     inlines = (MembershipInline,)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -104,11 +108,12 @@ class TeamAdmin(ModelAdmin):
 
 
 @admin.register(Membership)
-class MembershipAdmin(ModelAdmin):
+class MembershipAdmin(FoundById):
     list_display = ("team", "user", "role", "created_at")
     list_filter = ("role",)
     list_select_related = ("team", "user")
-    search_fields = ("team__id__exact", "team__name", "user__email")
+    found_by = {"tm": "team_id", "usr": "user_id"}
+    search_fields = ("team__name", "user__email")
     autocomplete_fields = ("team", "user")
 
 
@@ -117,7 +122,8 @@ class ProjectSecretsAdmin(ReadOnlyAdmin):
     exclude = ("api_key_digest",)
     list_display = ("team", "api_key_id", "api_key_rotated_at", "signing_secret_rotated_at", "previous_valid_until")
     list_select_related = ("team",)
-    search_fields = ("team__id__exact", "team__name", "api_key_id__exact", "signing_secret_id__exact")
+    found_by = {"tm": "team_id", "key": "api_key_id", "sig": "signing_secret_id"}
+    search_fields = ("team__name",)
 
 
 @admin.register(SessionToken)
@@ -125,7 +131,8 @@ class SessionTokenAdmin(ReadOnlyAdmin):
     exclude = ("digest",)
     list_display = ("id", "user", "created_at", "expires_at")
     list_select_related = ("user",)
-    search_fields = ("id__exact", "user__email")
+    found_by = {"ses": "id", "usr": "user_id"}
+    search_fields = ("user__email",)
     ordering = ("-id",)
 
 
@@ -148,9 +155,18 @@ class AuditEntryAdmin(EvidenceAdmin):
         "evt": "resource_id",
         "req": "resource_id",
         "bch": "resource_id",
+        "rhr": "resource_id",
     }
-    list_display = ("id", "at", "team_id", "action", "actor_label", "ip", "resource_id", "resource_name")
-    ordering = ("-id",)
+    list_display = (
+        "id",
+        "at",
+        "action",
+        "actor_label",
+        "ip",
+        "resource_name",
+        linked("resource_id"),
+        linked("team_id"),
+    )
 
     @admin.display(description="at")
     def at(self, entry: AuditEntry) -> str | None:

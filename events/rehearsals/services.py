@@ -16,6 +16,8 @@ from events.selectors import bounded_read
 from fasthook.lib.errors import Conflict, InvalidInput
 from fasthook.lib.nudge import nudge_after_commit
 from fasthook.lib.timerange import TimeRange
+from teams.audit import record
+from teams.calls import current_who
 from teams.models import Team
 
 MAX_REQUESTS: Final = 100_000
@@ -56,7 +58,11 @@ def start_rehearsal(
 
 def cancel_rehearsal(row: RuleRehearsal) -> None:
     """What has been found stays. Conflict REHEARSAL_OVER."""
-    if not progress.cancel(row.id):
+    with transaction.atomic():
+        is_cancelled = progress.cancel(row.id)
+        if is_cancelled:
+            record(current_who(), "rehearsal.cancelled", row, meta={"connection_id": row.connection_id})
+    if not is_cancelled:
         row.refresh_from_db(fields=["status"])
         raise Conflict(
             f"this rehearsal is {row.status.lower()} and cannot be cancelled",

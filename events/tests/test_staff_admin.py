@@ -168,8 +168,7 @@ def test_lists_of_evidence_are_never_counted_to_their_end(staff: Client, evidenc
     with CaptureQueriesContext(connection) as captured:
         assert staff.get(url(Event, "changelist")).status_code == 200
     counts = [query["sql"] for query in captured if "COUNT(" in query["sql"] and '"events"' in query["sql"]]
-    assert len(counts) == 1
-    assert "LIMIT 500" in counts[0]
+    assert counts == []
 
 
 def test_names_and_memberships_can_be_changed_and_secrets_stay(
