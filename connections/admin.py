@@ -9,11 +9,12 @@ from connections.services import disable_connection
 from fasthook.lib.clock import utc_now
 from fasthook.lib.staff import ReadOnlyAdmin
 from fasthook.lib.staff_actions import SafeAction, confirmed
+from fasthook.lib.staff_fields import moment
 
 
 @admin.register(Connection)
 class ConnectionAdmin(ReadOnlyAdmin):
-    list_display = ("name", "id", "team", "source", "destination", "paused_at", "disabled_at", "deleted_at")
+    list_display = ("name", "id", "team", "source", "destination", moment("paused_at"), moment("disabled_at"))
     list_filter = (
         ("paused_at", admin.EmptyFieldListFilter),
         ("disabled_at", admin.EmptyFieldListFilter),
@@ -40,7 +41,7 @@ class ConnectionAdmin(ReadOnlyAdmin):
 
 @admin.register(Transformation)
 class TransformationAdmin(ReadOnlyAdmin):
-    list_display = ("name", "id", "team", "deleted_at", "updated_at")
+    list_display = ("name", "id", "team", moment("updated_at"))
     list_filter = (("deleted_at", admin.EmptyFieldListFilter),)
     list_select_related = ("team",)
     found_by = {"trs": "id", "tm": "team_id"}

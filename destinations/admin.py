@@ -9,12 +9,21 @@ from destinations.services import disable_destination
 from fasthook.lib.clock import utc_now
 from fasthook.lib.staff import ReadOnlyAdmin
 from fasthook.lib.staff_actions import SafeAction, confirmed
-from fasthook.lib.staff_fields import Shown, without_query
+from fasthook.lib.staff_fields import Shown, moment, without_query
 
 
 @admin.register(Destination)
 class DestinationAdmin(ReadOnlyAdmin):
-    list_display = ("name", "id", "team", "type", "auth_type", "rate_limit", "disabled_at", "deleted_at", "updated_at")
+    list_display = (
+        "name",
+        "id",
+        "team",
+        "type",
+        "auth_type",
+        "rate_limit",
+        moment("disabled_at"),
+        moment("updated_at"),
+    )
     list_filter = ("type", ("disabled_at", admin.EmptyFieldListFilter), ("deleted_at", admin.EmptyFieldListFilter))
     list_select_related = ("team",)
     found_by = {"des": "id", "tm": "team_id"}

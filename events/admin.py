@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
+from events.branching import TRANSFORMATION_FAILED
 from events.models import (
     Attempt,
     DeliveryJob,
@@ -23,19 +24,26 @@ from events.rehearsals.models import UNFINISHED
 from events.rehearsals.services import cancel_rehearsal
 from fasthook.lib.staff import EvidenceAdmin
 from fasthook.lib.staff_actions import SafeAction, confirmed
-from fasthook.lib.staff_fields import linked
+from fasthook.lib.staff_fields import Shown, linked, moment
 
-_TEAM = linked("team_id")
+_AT = moment("created_at")
 _SOURCE = linked("source_id")
 _CONNECTION = linked("connection_id")
 _EVENT = linked("event_id")
+
+
+@admin.display(description="failure message", empty_value="-")
+def _failure(row: Event) -> str | None:
+    """Without what a transformation threw: it may quote the request."""
+    message = row.failure_message or ""
+    return TRANSFORMATION_FAILED if message.startswith(TRANSFORMATION_FAILED) else message or None
 
 
 @admin.register(Request)
 class RequestAdmin(EvidenceAdmin):
     found_by = {"req": "id", "src": "source_id", "tm": "team_id", "bch": "batch_operation_id"}
     exclude = ("headers", "body", "query")
-    list_display = ("id", "created_at", "status", "rejection_cause", "verified", "method", _SOURCE, _TEAM)
+    list_display = ("id", _AT, "status", "rejection_cause", "verified", "method", _SOURCE)
 
 
 @admin.register(Event)
@@ -50,15 +58,19 @@ class EventAdmin(EvidenceAdmin):
     }
     list_display = (
         "id",
-        "created_at",
+        _AT,
         "status",
         "attempts",
-        "response_status",
-        "error_code",
-        "ignored_cause",
+        "outcome",
         _CONNECTION,
-        _TEAM,
     )
+
+    def shown_instead(self, shown: str | Shown) -> str | Shown:
+        return _failure if shown == "failure_message" else shown
+
+    @admin.display(description="outcome", empty_value="-")
+    def outcome(self, row: Event) -> int | str | None:
+        return row.response_status or row.ignored_cause or row.error_code
 
 
 @admin.register(Attempt)
@@ -74,15 +86,26 @@ class AttemptAdmin(EvidenceAdmin):
     exclude = ("request_headers", "response_headers", "body", "requested_url")
     list_display = (
         "id",
-        "created_at",
-        "attempt_number",
+        _AT,
+        "number",
         "trigger",
         "status",
-        "response_status",
-        "error_code",
-        "latency",
+        "outcome",
+        "latency_ms",
         _EVENT,
     )
+
+    @admin.display(description="no.")
+    def number(self, row: Attempt) -> int:
+        return row.attempt_number
+
+    @admin.display(description="outcome", empty_value="-")
+    def outcome(self, row: Attempt) -> int | str | None:
+        return row.response_status or row.error_code
+
+    @admin.display(description="ms")
+    def latency_ms(self, row: Attempt) -> int:
+        return row.latency
 
 
 @admin.register(TransformationExecution)
@@ -92,13 +115,12 @@ class TransformationExecutionAdmin(EvidenceAdmin):
     exclude = ("logs", "after", "error")
     list_display = (
         "id",
-        "created_at",
+        _AT,
         "status",
         "error_kind",
         "duration_us",
         linked("transformation_id"),
         _EVENT,
-        _TEAM,
     )
 
 
@@ -107,7 +129,7 @@ class RuleRehearsalAdmin(EvidenceAdmin):
     found_by = {"rhr": "id", "conn": "connection_id"}
     # Filters and code may hold a team's data; an error in a sample may quote a request.
     exclude = ("rules", "samples")
-    list_display = ("id", "created_at", "status", "total_count", "done_count", "requested_by", _CONNECTION, _TEAM)
+    list_display = ("id", _AT, "status", "total_count", "done_count", "requested_by", _CONNECTION)
     actions_detail = ("cancel",)
 
     cancel = confirmed(
@@ -124,16 +146,24 @@ class RuleRehearsalAdmin(EvidenceAdmin):
 @admin.register(RouteJob)
 class RouteJobAdmin(EvidenceAdmin):
     found_by = {"req": "request_id"}
-    list_display = ("request_id", "due_at", "tries", "lease_token", _SOURCE)
+    list_display = ("request_id", moment("due_at"), "tries", "lease_token", _SOURCE)
 
 
 @admin.register(DeliveryJob)
 class DeliveryJobAdmin(EvidenceAdmin):
     found_by = {"evt": "event_id", "des": "destination_id"}
-    list_display = ("event_id", "due_at", "rank", "attempt_number", "trigger", "tries", linked("destination_id"))
+    list_display = (
+        "event_id",
+        moment("due_at"),
+        "rank",
+        "attempt_number",
+        "trigger",
+        "tries",
+        linked("destination_id"),
+    )
 
 
 @admin.register(DeliveryLane)
 class DeliveryLaneAdmin(EvidenceAdmin):
     found_by = {"des": "destination_id"}
-    list_display = ("destination_id", "owned_until", "last_slot_at")
+    list_display = ("destination_id", moment("owned_until"), moment("last_slot_at"))

@@ -209,6 +209,8 @@ UNFOLD = {
     "SITE_SUBHEADER": "Support",
     "SITE_URL": "/v1/docs",
     "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": "/static/favicon.svg"}],
+    "STYLES": ["/static/support/support.css"],
+    "SHOW_HISTORY": False,
     "SIDEBAR": {"show_search": True, "navigation": "fasthook.support.navigation.navigation"},
 }
 SPECTACULAR_SETTINGS = {

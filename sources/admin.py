@@ -7,13 +7,14 @@ from django.contrib import admin
 from fasthook.lib.clock import utc_now
 from fasthook.lib.staff import ReadOnlyAdmin
 from fasthook.lib.staff_actions import SafeAction, confirmed
+from fasthook.lib.staff_fields import moment
 from sources.models import Source
 from sources.services import disable_source
 
 
 @admin.register(Source)
 class SourceAdmin(ReadOnlyAdmin):
-    list_display = ("name", "id", "team", "type", "auth_type", "disabled_at", "deleted_at", "updated_at")
+    list_display = ("name", "id", "team", "type", "auth_type", moment("disabled_at"), moment("updated_at"))
     list_filter = ("type", ("disabled_at", admin.EmptyFieldListFilter), ("deleted_at", admin.EmptyFieldListFilter))
     list_select_related = ("team",)
     found_by = {"src": "id", "tm": "team_id"}

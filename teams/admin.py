@@ -12,11 +12,14 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from fasthook.lib.clock import iso
 from fasthook.lib.ids import time_of
 from fasthook.lib.staff import EvidenceAdmin, FoundById, ReadOnlyAdmin
-from fasthook.lib.staff_fields import linked
+from fasthook.lib.staff_fields import as_time, linked, moment
 from teams.models import AuditEntry, ConfigVersion, Membership, ProjectSecrets, SessionToken, Team, User
+from teams.staff_audit import AuditedForms
+
+_CREATED = moment("created_at")
+_UPDATED = moment("updated_at")
 
 
 class _LowerCaseEmail:
@@ -48,25 +51,27 @@ class MembershipInline(TabularInline):
 
 
 @admin.register(User)
-class UserAdmin(FoundById, DjangoUserAdmin):
+class UserAdmin(AuditedForms, FoundById, DjangoUserAdmin):
     """Only superusers change people: a right to edit accounts is a right to make oneself anything."""
 
     form = UserForm
     add_form = NewUserForm
     change_password_form = AdminPasswordChangeForm
-    list_display = ("email", "name", "id", "is_active", "is_staff", "created_at")
+    list_display = ("email", "name", "id", "is_active", "is_staff", _CREATED)
     list_filter = ("is_active", "is_staff")
     found_by = {"usr": "id"}
     search_fields = ("email", "name")
     ordering = ("email",)
-    readonly_fields = ("id", "last_login", "created_at", "related")
+    readonly_fields = ("id", "signed_in", "created", "related")
     filter_horizontal = ()
+    signed_in = staticmethod(moment("last_login"))
+    created = staticmethod(_CREATED)
     autocomplete_fields = ("groups",)
     inlines = (MembershipInline,)
     fieldsets = (
         (None, {"fields": ("id", "email", "name", "password", "related")}),
         ("Rights", {"fields": ("is_active", "is_staff", "is_superuser", "groups")}),
-        ("Times", {"fields": ("last_login", "created_at")}),
+        ("Times", {"fields": ("signed_in", "created")}),
     )
     add_fieldsets = ((None, {"fields": ("email", "name", "password1", "password2")}),)
 
@@ -84,19 +89,20 @@ admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(AuditedForms, DjangoGroupAdmin, ModelAdmin):
     pass
 
 
 @admin.register(Team)
-class TeamAdmin(FoundById):
-    list_display = ("name", "id", "created_at", "updated_at")
+class TeamAdmin(AuditedForms, FoundById):
+    list_display = ("name", "id", _CREATED, _UPDATED)
     found_by = {"tm": "id"}
     search_fields = ("name",)
-    show_full_result_count = False
     ordering = ("-id",)
-    fields = ("id", "name", "created_at", "updated_at", "related")
-    readonly_fields = ("id", "created_at", "updated_at", "related")
+    created = staticmethod(_CREATED)
+    updated = staticmethod(_UPDATED)
+    fields = ("id", "name", "created", "updated", "related")
+    readonly_fields = ("id", "created", "updated", "related")
     inlines = (MembershipInline,)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -108,8 +114,8 @@ class TeamAdmin(FoundById):
 
 
 @admin.register(Membership)
-class MembershipAdmin(FoundById):
-    list_display = ("team", "user", "role", "created_at")
+class MembershipAdmin(AuditedForms, FoundById):
+    list_display = ("team", "user", "role", _CREATED)
     list_filter = ("role",)
     list_select_related = ("team", "user")
     found_by = {"tm": "team_id", "usr": "user_id"}
@@ -120,7 +126,7 @@ class MembershipAdmin(FoundById):
 @admin.register(ProjectSecrets)
 class ProjectSecretsAdmin(ReadOnlyAdmin):
     exclude = ("api_key_digest",)
-    list_display = ("team", "api_key_id", "api_key_rotated_at", "signing_secret_rotated_at", "previous_valid_until")
+    list_display = ("team", "api_key_id", moment("api_key_rotated_at"), moment("signing_secret_rotated_at"))
     list_select_related = ("team",)
     found_by = {"tm": "team_id", "key": "api_key_id", "sig": "signing_secret_id"}
     search_fields = ("team__name",)
@@ -129,7 +135,7 @@ class ProjectSecretsAdmin(ReadOnlyAdmin):
 @admin.register(SessionToken)
 class SessionTokenAdmin(ReadOnlyAdmin):
     exclude = ("digest",)
-    list_display = ("id", "user", "created_at", "expires_at")
+    list_display = ("id", "user", _CREATED, moment("expires_at"))
     list_select_related = ("user",)
     found_by = {"ses": "id", "usr": "user_id"}
     search_fields = ("user__email",)
@@ -169,5 +175,5 @@ class AuditEntryAdmin(EvidenceAdmin):
     )
 
     @admin.display(description="at")
-    def at(self, entry: AuditEntry) -> str | None:
-        return iso(time_of(entry.id))
+    def at(self, entry: AuditEntry) -> Any:
+        return as_time(time_of(entry.id))

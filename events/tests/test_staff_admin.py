@@ -67,7 +67,7 @@ def evidence(team: Project, other_team: Project, root: User, now: datetime) -> E
     SessionToken.objects.create(user=root, digest="digest-secret", expires_at=now)
     headers = [["authorization", "header-secret"]]
     row = make_request(team, now, headers=headers, body=b"body-secret", query="key=query-secret")
-    event = make_event(row, team, now)
+    event = make_event(row, team, now, failure_message="TRANSFORMATION_FAILED: threw body-secret")
     make_attempt(
         event, now, request_headers=dict(headers), body="body-secret", requested_url="http://x/?key=query-secret"
     )

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -18,7 +19,7 @@ from unfold.admin import ModelAdmin
 from fasthook.lib.fields import EncryptedJSONField
 from fasthook.lib.staff_actions import SafeAction
 from fasthook.lib.staff_fields import NOTHING, Shown, is_set, links, show
-from fasthook.lib.staff_lists import KeysetChangeList, id_prefix
+from fasthook.lib.staff_lists import KeysetChangeList, PlainChangeList, id_prefix
 
 
 class FoundById(ModelAdmin):
@@ -26,6 +27,10 @@ class FoundById(ModelAdmin):
     searched in `search_fields` as text."""
 
     found_by: ClassVar[Mapping[str, str]] = {}
+    show_full_result_count = False
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Any]:
+        return PlainChangeList
 
     @property
     def id_prefix(self) -> str:
@@ -55,8 +60,6 @@ class FoundById(ModelAdmin):
 class ReadOnlyAdmin(FoundById):
     """Shows; cannot add, change or delete. Of encrypted columns it shows whether they hold something."""
 
-    show_full_result_count = False
-
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
@@ -73,12 +76,13 @@ class ReadOnlyAdmin(FoundById):
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """Without those that have nothing left to do."""
         offered = list(super().get_actions_detail(request, object_id))
-        row = self.get_object(request, object_id) if offered else None
+        row = self.get_object(request, unquote(object_id)) if offered else None
         return [each for each in offered if row is not None and self._safe(each).is_open(row)]
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str | Shown]:
         hidden = set(self.exclude or ())
-        shown = [show(field) for field in self.model._meta.fields if field.name not in hidden]
+        fields = sorted(self.model._meta.fields, key=lambda field: not field.primary_key)
+        shown = [show(field) for field in fields if field.name not in hidden]
         return [*(self.shown_instead(each) for each in shown), self.related]
 
     def shown_instead(self, shown: str | Shown) -> str | Shown:
@@ -111,7 +115,7 @@ class EvidenceAdmin(ReadOnlyAdmin):
     def search_help_text(self) -> str:
         return f"An id in full: {', '.join(f'{prefix}_' for prefix in self.found_by)}"
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[Any]:
         return KeysetChangeList
 
     def get_search_results(

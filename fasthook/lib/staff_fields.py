@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -13,6 +14,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from fasthook.lib.clock import iso
 from fasthook.lib.fields import EncryptedJSONField, JSONTextField, RefField
 
 Shown = Callable[[Any], Any]
@@ -27,6 +29,8 @@ def show(field: models.Field[Any, Any]) -> str | Shown:
         return indented(field.name, label=str(field.verbose_name))
     if isinstance(field, RefField) and not field.primary_key:
         return linked(field.name, label=str(field.verbose_name))
+    if isinstance(field, models.DateTimeField):
+        return moment(field.name, label=str(field.verbose_name))
     return field.name
 
 
@@ -44,7 +48,22 @@ def linked(name: str, *, label: str | None = None) -> Shown:
 
 def find_link(identifier: str) -> SafeString:
     url = f"{reverse('admin:find')}?{urlencode({'q': identifier})}"
-    return format_html('<a class="text-link font-mono" href="{}">{}</a>', url, identifier)
+    return format_html('<a class="text-link support-id" href="{}">{}</a>', url, identifier)
+
+
+def moment(name: str, *, label: str | None = None) -> Shown:
+    """A time to the millisecond, as the API and the logs write it, so that it can be looked for there."""
+
+    @admin.display(description=label or name.replace("_", " "), empty_value=NOTHING)
+    def display(row: Any) -> Any:
+        return as_time(getattr(row, name))
+
+    display.__name__ = name
+    return display
+
+
+def as_time(value: datetime | None) -> Any:
+    return format_html('<time class="support-time">{}</time>', iso(value)) if value else None
 
 
 def indented(name: str, *, label: str) -> Shown:
@@ -54,7 +73,7 @@ def indented(name: str, *, label: str) -> Shown:
         if value in (None, [], {}):
             return None
         text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
-        return format_html('<pre class="font-mono overflow-x-auto text-xs whitespace-pre">{}</pre>', text)
+        return format_html('<pre class="support-json">{}</pre>', text)
 
     display.__name__ = name
     return display
@@ -101,4 +120,4 @@ def without_query(name: str) -> Shown:
 def links(pairs: Iterable[tuple[str, str]]) -> SafeString:
     """(label, url) side by side."""
     inner = format_html_join("", '<a class="text-link" href="{1}">{0}</a>', pairs)
-    return format_html('<span class="flex flex-wrap gap-x-4 gap-y-1">{}</span>', inner)
+    return format_html('<span class="support-links">{}</span>', inner)

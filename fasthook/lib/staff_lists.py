@@ -28,6 +28,14 @@ class OnePage(Paginator):
         return Page(self.object_list, 1, self)
 
 
+class PlainChangeList(ChangeList):
+    """Counted once: there is no second count to compare with, so the title does not offer one."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.full_result_count = self.result_count
+
+
 class KeysetChangeList(ChangeList):
     """`before` in the query is an id, or a time such as now-2h: the list goes on with what is older."""
 
@@ -52,7 +60,7 @@ class KeysetChangeList(ChangeList):
         found = list(self.queryset[: size + 1])
         self.result_list = found[:size]
         self.result_count = len(self.result_list)
-        self.full_result_count = None
+        self.full_result_count = self.result_count
         self.show_full_result_count = False
         self.show_all = self.can_show_all = False
         self.multi_page = False

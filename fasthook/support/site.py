@@ -34,6 +34,8 @@ View = Callable[..., Any]
 
 
 class SupportSite(UnfoldAdminSite):
+    index_title = "Support"
+
     def extra_urls(self) -> list[URLPattern]:
         return [path("find/", self.admin_view(self.find), name="find")]
 
