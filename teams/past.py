@@ -15,6 +15,7 @@ from django.db import connection
 
 from fasthook.lib.ids import first_id_at
 
+# In the order of the index on resource_id, lest the planner read the whole log by its key.
 _SQL: Final = """
 SELECT wanted.resource_id, wanted.name, change.before
 FROM unnest(%(resource_ids)s::text[], %(names)s::text[], %(since)s::text[]) AS wanted (resource_id, name, since)
@@ -22,7 +23,7 @@ CROSS JOIN LATERAL (
     SELECT entry.before FROM teams_auditentry AS entry
     WHERE entry.resource_id = wanted.resource_id AND entry.id >= wanted.since
         AND (entry.before::json -> wanted.name) IS NOT NULL
-    ORDER BY entry.id LIMIT 1
+    ORDER BY entry.resource_id, entry.id LIMIT 1
 ) AS change
 """
 

@@ -17,14 +17,15 @@ _OPERATION_IDS = """
     count_transformations create_connection create_destination create_source create_transformation delete_connection
     delete_destination delete_source delete_transformation disable_connection disable_destination disable_source
     enable_connection enable_destination enable_source get_attempt get_connection get_destination get_event
-    get_event_raw_body get_latest_input get_project_secrets get_rehearsal get_request get_request_raw_body get_source
-    get_transformation get_transformation_execution list_attempts list_audit_entries list_connections list_destinations
-    list_events list_rehearsals list_request_events list_request_ignored_events list_requests list_source_types
-    list_sources list_transformation_executions list_transformations login logout pause_connection put_project_secrets
-    replace_connection replace_destination replace_source replace_transformation retry_event retry_request
-    rotate_project_secrets run_transformation start_rehearsal test_connection test_filter unpause_connection
-    update_connection update_destination update_source update_transformation upsert_connection upsert_destination
-    upsert_source upsert_transformation validate_transformation who_am_i
+    get_event_raw_body get_latest_input get_project_secrets get_rehearsal get_request get_request_raw_body
+    get_request_trace get_source get_transformation get_transformation_execution list_attempts list_audit_entries
+    list_connections list_destinations list_events list_rehearsals list_request_events list_request_ignored_events
+    list_requests list_source_types list_sources list_transformation_executions list_transformations login logout
+    pause_connection put_project_secrets replace_connection replace_destination replace_source
+    replace_transformation retry_event retry_request rotate_project_secrets run_transformation start_rehearsal
+    test_connection test_filter unpause_connection update_connection update_destination update_source
+    update_transformation upsert_connection upsert_destination upsert_source upsert_transformation
+    validate_transformation who_am_i
 """
 
 OPERATIONS = operations()

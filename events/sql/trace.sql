@@ -1,4 +1,6 @@
--- The statements of events/trace/reading.py. Evidence is bounded by ids, so that only its days are read.
+-- The statements of events/trace/reading.py. Evidence is bounded by ids, so that only its days are read. The inner orders
+-- begin with the column that is equal anyway: only the index on it has that order, and the key, which all would have to
+-- be read through by, is none the planner could take on a day without statistics.
 
 -- :name read_attempts
 -- The latest attempts of each event, without what was sent and received.
@@ -9,7 +11,7 @@ FROM unnest(%(event_ids)s::text[]) AS wanted (event_id)
 CROSS JOIN LATERAL (
     SELECT * FROM attempts
     WHERE attempts.event_id = wanted.event_id AND attempts.id BETWEEN %(first)s AND %(last)s
-    ORDER BY attempts.id DESC LIMIT %(each)s
+    ORDER BY attempts.event_id DESC, attempts.id DESC LIMIT %(each)s
 ) AS attempt
 ORDER BY attempt.id
 
@@ -27,12 +29,13 @@ WHERE age <= %(each)s
 ORDER BY run.id
 
 -- :name read_actions
--- What people did to each of these, the latest of each.
+-- What people did to each of these while it mattered, the latest of each.
 SELECT entry.id, entry.resource_id, entry.resource_type, entry.resource_name, entry.action, entry.actor_label
-FROM unnest(%(resource_ids)s::text[]) AS wanted (resource_id)
+FROM unnest(%(resource_ids)s::text[], %(first)s::text[], %(last)s::text[]) AS wanted (resource_id, first, last)
 CROSS JOIN LATERAL (
     SELECT * FROM teams_auditentry
-    WHERE teams_auditentry.resource_id = wanted.resource_id AND teams_auditentry.id >= %(first)s
-    ORDER BY teams_auditentry.id DESC LIMIT %(each)s
+    WHERE teams_auditentry.resource_id = wanted.resource_id
+        AND teams_auditentry.id BETWEEN wanted.first AND wanted.last
+    ORDER BY teams_auditentry.resource_id DESC, teams_auditentry.id DESC LIMIT %(each)s
 ) AS entry
 ORDER BY entry.id

@@ -1,7 +1,4 @@
-"""What people did to a request, its events, and the connections and destinations of its branches, and bulk operations.
-
-Changes of configuration are told while a branch could be touched by them: from its beginning until it ended.
-"""
+"""What people did to a request, its events, and the connections and destinations of its branches; bulk operations."""
 
 from __future__ import annotations
 
@@ -9,7 +6,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 from events.models import Event
-from events.states import Status
 from events.trace.entries import Entry, Kind
 from events.trace.reading import ActionRow, AttemptRow
 from fasthook.lib.ids import time_of
@@ -32,26 +28,6 @@ def tell_action(action: ActionRow, events: Mapping[str, Event]) -> Entry:
         destination_id=action.resource_id if action.resource_type == "destination" else None,
         audit_id=action.id,
     )
-
-
-def concerns(action: ActionRow, events: Iterable[Event]) -> bool:
-    """Whether an action on a connection or destination came while one of its branches was open."""
-    at = time_of(action.id)
-    touched = [event for event in events if action.resource_id in (event.connection_id, event.destination_id)]
-    return any(_begins(event) <= at and (end is None or at <= end) for event in touched for end in [_end(event)])
-
-
-def _begins(event: Event) -> datetime:
-    return time_of(event.id)
-
-
-def _end(event: Event) -> datetime | None:
-    """None while it waits: ignored branches ended when they were made."""
-    if event.status in (Status.SCHEDULED, Status.QUEUED, Status.HOLD):
-        return None
-    if event.status == Status.FAILED and event.next_attempt_at is not None:
-        return None
-    return event.updated_at
 
 
 def tell_bulk_operations(events: Iterable[Event], attempts: Iterable[AttemptRow]) -> Iterator[Entry]:

@@ -12,10 +12,11 @@ from events.trace.outputs import TraceOutput, trace_answer
 from events.trace.reading import DEFAULT_BRANCHES, MAX_BRANCHES, read_evidence
 from events.trace.timeline import make_trace
 from fasthook.lib.clock import utc_now
-from fasthook.lib.describe import refusals
 from fasthook.lib.filters import read_params, refuse_unknown
 from fasthook.lib.viewset import ApiViewSet
 from teams.auth import TeamRequest
+
+_CURSOR = "What pagination.next or pagination.prev was."
 
 
 class TraceViewSet(ApiViewSet):
@@ -24,12 +25,13 @@ class TraceViewSet(ApiViewSet):
         tags=["requests"],
         parameters=[
             OpenApiParameter(
-                "limit", int, description=f"Branches on a page, 1 to {MAX_BRANCHES}; {DEFAULT_BRANCHES} by default."
+                "limit",
+                {"type": "integer", "minimum": 1, "maximum": MAX_BRANCHES, "default": DEFAULT_BRANCHES},
+                description="Branches on a page.",
             ),
-            OpenApiParameter("next", str, description="The cursor of the next page, as pagination.next gave it."),
-            OpenApiParameter("prev", str, description="The cursor of the page before, as pagination.prev gave it."),
+            *[OpenApiParameter(name, str, description=_CURSOR) for name in ("next", "prev", "cursor")],
         ],
-        responses={200: TraceOutput, **refusals(404, 422)},
+        responses=TraceOutput,
     )
     def retrieve(self, request: Call, request_id: str) -> Response:
         """One timeline of a request: received, verified, each branch with what its rules did, held and released,
@@ -38,5 +40,5 @@ class TraceViewSet(ApiViewSet):
         params = read_params(request.query_params)
         refuse_unknown(params, ["limit", "next", "prev", "cursor", "team_id"])
         now = utc_now()
-        evidence = read_evidence(cast(TeamRequest, request).team.id, request_id, params)
+        evidence = read_evidence(cast(TeamRequest, request).team.id, request_id, params, now=now)
         return Response(trace_answer(evidence, make_trace(evidence, now=now)))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -16,6 +17,7 @@ from connections.models import Connection, Transformation
 from destinations.models import Destination
 from events.models import DeliveryJob, Event, Request, RouteJob
 from events.selectors import CLOCK_SKEW, BranchCounts, bounded_read, count_branches, get_request_head
+from events.states import Status
 from fasthook.lib.ids import first_id_at, time_of
 from fasthook.lib.pagination import Page, paginate
 from fasthook.lib.sql import load_statements
@@ -32,6 +34,7 @@ MAX_ATTEMPTS_EACH: Final = 200
 RUNS_EACH: Final = 10
 ACTIONS_EACH: Final = 20
 MAX_REPLAYS: Final = 50
+_MS: Final = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ class Evidence:
     replays: Sequence[Request]
 
 
-def read_evidence(team_id: str, request_id: str, params: Mapping[str, str]) -> Evidence:
+def read_evidence(team_id: str, request_id: str, params: Mapping[str, str], *, now: datetime) -> Evidence:
     """NotFound; InvalidInput (limit, cursor)."""
     request = get_request_head(team_id, request_id)
     with bounded_read():
@@ -130,7 +133,7 @@ def read_evidence(team_id: str, request_id: str, params: Mapping[str, str]) -> E
             attempts_each=attempts_each,
             runs=runs,
             jobs=DeliveryJob.objects.in_bulk([event.id for event in events]) if events else {},
-            actions=_actions(request, events, is_first=is_first),
+            actions=_actions(request, events, now=now, is_first=is_first),
             replays=_replays(request) if is_first else [],
         )
 
@@ -203,18 +206,31 @@ def _runs(request: Request, events: Sequence[Event]) -> list[RunRow]:
     return [RunRow(*row) for row in found]
 
 
-def _actions(request: Request, events: Sequence[Event], *, is_first: bool) -> list[ActionRow]:
-    wanted = {event.id for event in events} | {event.connection_id for event in events}
-    wanted |= {event.destination_id for event in events}
+def _actions(request: Request, events: Sequence[Event], *, now: datetime, is_first: bool) -> list[ActionRow]:
+    """On the request and its events, and on connections and destinations while one of their branches was open."""
+    spans = {event.id: (time_of(event.id), now) for event in events}
     if is_first:
-        wanted.add(request.id)
+        spans[request.id] = (time_of(request.id), now)
+    for event in events:
+        begin, end = time_of(event.id), now if is_open(event) else event.updated_at
+        for resource_id in (event.connection_id, event.destination_id):
+            first, last = spans.get(resource_id, (begin, end))
+            spans[resource_id] = (min(first, begin), max(last, end))
     found = _rows(
         "read_actions",
-        resource_ids=sorted(wanted),
-        first=first_id_at("aud", time_of(request.id)),
+        resource_ids=list(spans),
+        first=[first_id_at("aud", first) for first, _ in spans.values()],
+        last=[first_id_at("aud", last + _MS) for _, last in spans.values()],
         each=ACTIONS_EACH,
     )
     return [ActionRow(*row) for row in found]
+
+
+def is_open(event: Event) -> bool:
+    """It waits: the branch can still be touched by what is done to its connection or destination."""
+    if event.status == Status.FAILED:
+        return event.next_attempt_at is not None
+    return event.status in (Status.SCHEDULED, Status.QUEUED, Status.HOLD)
 
 
 def _replays(request: Request) -> list[Request]:

@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from events.models import Event
-from events.trace.actions import concerns, tell_action, tell_bulk_operations
+from events.trace.actions import tell_action, tell_bulk_operations
 from events.trace.branches import Branch, summarise_branch, tell_branch
 from events.trace.entries import Entry, in_order
 from events.trace.intake import tell_intake
-from events.trace.reading import ACTIONS_EACH, MAX_REPLAYS, RUNS_EACH, ActionRow, AttemptRow, Evidence, RunRow
+from events.trace.reading import ACTIONS_EACH, MAX_REPLAYS, RUNS_EACH, AttemptRow, Evidence, RunRow
 from events.trace.rules import Judged
 from fasthook.lib.ids import time_of
 
@@ -30,24 +30,18 @@ class Trace:
 
 def make_trace(evidence: Evidence, *, now: datetime) -> Trace:
     events = {event.id: event for event in evidence.page.rows}
-    actions = [each for each in evidence.actions if each.resource_id in events or _is_of_request(each, evidence)]
-    actions += [each for each in evidence.actions if concerns(each, events.values())]
     branches = _branches(evidence, now=now)
     entries: list[Entry] = [*tell_intake(evidence)] if evidence.is_first_page else []
     for branch in branches:
         entries += tell_branch(branch)
     entries += tell_bulk_operations(events.values(), evidence.attempts)
-    entries += [tell_action(action, events) for action in actions]
+    entries += [tell_action(action, events) for action in evidence.actions]
     return Trace(
         timeline=in_order(entries),
         branches=[summarise_branch(branch) for branch in branches],
         batch_operation_ids=sorted({each.batch_operation_id for each in entries if each.batch_operation_id}),
         notes=list(_notes(evidence, branches)),
     )
-
-
-def _is_of_request(action: ActionRow, evidence: Evidence) -> bool:
-    return action.resource_id == evidence.request.id
 
 
 def _branches(evidence: Evidence, *, now: datetime) -> list[Branch]:
@@ -111,6 +105,6 @@ def _notes(evidence: Evidence, branches: Sequence[Branch]) -> Iterator[str]:
         counted[action.resource_id] += 1
     for resource_id, count in counted.items():
         if count == ACTIONS_EACH:
-            yield f"{resource_id}: only the latest {ACTIONS_EACH} actions are looked at; all are at /v1/audit"
+            yield f"{resource_id}: only the latest {ACTIONS_EACH} actions are shown; all are at /v1/audit"
     if len(evidence.replays) > MAX_REPLAYS:
         yield f"only the first {MAX_REPLAYS} replays of the request are shown"
