@@ -11,7 +11,7 @@ from django.urls import Resolver404, resolve
 
 from fasthook.testing import ApiCaller
 
-_PLACE = re.compile(r"\{(\w+)\}")
+_PLACE = re.compile(r"\{([a-z]\w*)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +42,13 @@ def follow(
             left_out.append(curl)
             continue
         caller = session if curl.session and session is not None else key
-        response = caller.call(method, _filled(path, ids), _filled(curl.body, ids))
+        response = caller.call(method, filled(path, ids), filled(curl.body, ids))
         assert 200 <= response.status_code < 300, f"{curl.call}: {response.status_code} {response.content.decode()}"
         answer = response.json() if response.content else {}
         for name in curl.shows:
             _at(answer, name, curl.call)
         for name, value in curl.is_.items():
-            assert _at(answer, name, curl.call) == _filled(value, ids), f"{curl.call}: {name}"
+            assert _at(answer, name, curl.call) == filled(value, ids), f"{curl.call}: {name}"
         if curl.keeps:
             ids[curl.keeps] = answer["id"]
     return left_out
@@ -63,13 +63,13 @@ def _has_route(path: str) -> bool:
     return hasattr(match.func, "actions") and len(match.kwargs) == len(_PLACE.findall(path.partition("?")[0]))
 
 
-def _filled(value: Any, ids: Mapping[str, str]) -> Any:
+def filled(value: Any, ids: Mapping[str, str]) -> Any:
     if isinstance(value, str):
         return _PLACE.sub(lambda found: ids[found[1]], value)
     if isinstance(value, dict):
-        return {name: _filled(each, ids) for name, each in value.items()}
+        return {name: filled(each, ids) for name, each in value.items()}
     if isinstance(value, list):
-        return [_filled(each, ids) for each in value]
+        return [filled(each, ids) for each in value]
     return value
 
 

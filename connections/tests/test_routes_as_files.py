@@ -169,7 +169,10 @@ def test_a_digest_guards_against_changes_since_the_plan(client: ApiCaller, appli
     assert call(client, "plan", document(sources=[]), variables={"KEY": "other"}, expect=plan["digest"])
     client.patch(f"destinations/{connection.destination_id}", {"config": {"timeout": 3}})
     refused = apply(client, document(sources=[]), variables={"KEY": "other"}, expect=plan["digest"], status=409)
-    assert refused["code"] == "ROUTES_CHANGED"
+    assert (refused["code"], refused["error"]) == (
+        "ROUTES_CHANGED",
+        "the configuration has changed since it was planned; look at a new plan and expect its digest",
+    )
     assert Transformation.objects.get().env["KEY"] == "k-0123456789"
     assert apply(client, document(sources=[]), variables={"KEY": "other"}, expect=refused["data"]["digest"])["applied"]
 
@@ -331,10 +334,10 @@ def faulty(section: str, index: int = 0, **changes: Any) -> Json:
 @pytest.mark.parametrize(
     ("given", "path", "fault"),
     [
-        (document(version=2), "document.version", "less than or equal to 1"),
+        (document(version=2), "document.version", "must be at most 1"),
         (document(routes=[]), "document.routes", "unknown field"),
         (faulty("sources", id="src_1"), "document.sources[0].id", "unknown field"),
-        (faulty("sources", name="a b"), "document.sources[0].name", "pattern"),
+        (faulty("sources", name="a b"), "document.sources[0].name", "must be made of letters"),
         (faulty("sources", type="STRIPPE"), "document.sources[0].type", "did you mean STRIPE?"),
         (faulty("sources", config=STRIPE), "document.sources[0].config.auth.secret", "write a reference such as"),
         (
@@ -348,7 +351,11 @@ def faulty(section: str, index: int = 0, **changes: Any) -> Json:
             "the variable URL is not given",
         ),
         (faulty("destinations", description="${a b}"), "document.destinations[0].description", "is no reference"),
-        (faulty("destinations", config={"rate_limit": 0}), "document.destinations[0].config.rate_limit", "greater"),
+        (
+            faulty("destinations", config={"rate_limit": 0}),
+            "document.destinations[0].config.rate_limit",
+            "must be at least 1",
+        ),
         (faulty("destinations", config={}), "document.destinations[0].config.url", "is required"),
         (faulty("connections", source="nobody"), "document.connections[0].source", "names no source"),
         (faulty("connections", source_id="src_1"), "document.connections[0].source_id", "did you mean source?"),

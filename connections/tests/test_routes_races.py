@@ -87,7 +87,7 @@ def test_a_configuration_that_never_rests_is_given_up_on(team: Team, monkeypatch
         close_config_gate()
 
     monkeypatch.setattr(services, "close_config_gate", close_late)
-    with pytest.raises(Conflict, match="keeps changing") as refused:
+    with pytest.raises(Conflict, match="the configuration keeps changing while this is applied; try again") as refused:
         apply(team, order())
     assert refused.value.code == "ROUTES_BUSY"
     assert not Destination.objects.exists()

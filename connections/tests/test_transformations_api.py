@@ -266,10 +266,14 @@ def test_a_stranger_neither_runs_nor_sees_what_is_ours(client: ApiCaller, strang
 
 
 @pytest.mark.parametrize(
-    ("fault", "code"), [(Busy(), "SANDBOX_BUSY"), (SandboxUnavailable("no child"), "SANDBOX_UNAVAILABLE")]
+    ("fault", "code", "error"),
+    [
+        (Busy(), "SANDBOX_BUSY", "too many transformations are being tried out just now; try again"),
+        (SandboxUnavailable("no child"), "SANDBOX_UNAVAILABLE", "no child"),
+    ],
 )
 def test_without_a_free_sandbox_the_answer_is_503_and_nothing_is_saved(
-    client: ApiCaller, monkeypatch: pytest.MonkeyPatch, fault: Exception, code: str
+    client: ApiCaller, monkeypatch: pytest.MonkeyPatch, fault: Exception, code: str, error: str
 ) -> None:
     def refuse(*_: Any) -> None:
         raise fault
@@ -277,7 +281,7 @@ def test_without_a_free_sandbox_the_answer_is_503_and_nothing_is_saved(
     monkeypatch.setattr(SandboxPool, "run", refuse)
     for path, body in (("transformations/run", {"code": CODE}), ("transformations", BODY)):
         response = client.put(path, body)
-        assert (response.status_code, response.json()["code"]) == (503, code)
+        assert (response.status_code, response.json()["code"], response.json()["error"]) == (503, code, error)
         assert response.headers["Retry-After"] == "2"
     assert not Transformation.objects.exists()
 

@@ -35,6 +35,10 @@ class Answer:
     def code(self) -> Any:
         return json.loads(self.body)["code"]
 
+    @property
+    def error(self) -> Any:
+        return json.loads(self.body)["error"]
+
 
 @pytest.fixture
 def project(transactional_db: None) -> Project:
@@ -156,6 +160,7 @@ def test_what_follows_the_source_url_is_the_path(project: Project, path: str, re
 def test_an_unknown_source_is_404_and_leaves_nothing(project: Project, path: str) -> None:
     answer = call(path)
     assert (answer.status, answer.code) == (404, "UNKNOWN_SOURCE")
+    assert answer.error == "no source has this URL; copy it from the source"
     assert evidence() == []
 
 
@@ -176,6 +181,12 @@ def test_refusals_come_in_their_order(project: Project, settings: Any) -> None:
         "SOURCE_METHOD_NOT_ALLOWED",
         "PAYLOAD_TOO_LARGE",
         "SOURCE_AUTH_FAILED",
+    ]
+    assert [answer.error for answer in answers[:4]] == [
+        "this source is disabled",
+        "this source takes POST, PUT, not GET",
+        "the body is larger than this installation's 4 bytes",
+        "authentication failed: the API key in header x-key is wrong",
     ]
     assert answers[1].headers["allow"] == "POST, PUT"
     assert evidence() == [*(("rejected", answer.code) for answer in answers[:4]), ("accepted", None)]
@@ -214,6 +225,10 @@ def test_a_source_that_cannot_be_read_answers_503_never_unverified(project: Proj
     change(project.source, auth_type="UNHEARD_OF", auth={})
     answer = call()
     assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+    assert (answer.code, answer.error) == (
+        "UNAVAILABLE",
+        "this source cannot be served; its operator must look at the log",
+    )
     assert evidence() == []
 
 
@@ -236,6 +251,7 @@ def test_without_storage_the_answer_is_503_and_then_it_works_again(
 
     first, second = run(work)
     assert (first.status, first.headers["retry-after"], second.status) == (503, "5", 200)
+    assert first.error == "storage is not available; nothing was stored, send it again"
     assert len(evidence()) == 1
 
 
@@ -330,7 +346,7 @@ def test_before_the_catalog_is_read_the_answer_is_503(project: Project) -> None:
 
     answer = asyncio.run(inside())
     assert answer is not None
-    assert answer.status == 503
+    assert (answer.status, answer.error) == (503, "FastHook is starting; try again in a moment")
 
 
 def test_what_a_process_holds_is_bounded_and_given_back(project: Project) -> None:
@@ -341,6 +357,8 @@ def test_what_a_process_holds_is_bounded_and_given_back(project: Project) -> Non
         ingress._held.give_back(8)
         taken = await ask(ingress, scope_of("/in/abc/"), chunks(b"1", b"23"))
         assert ingress._held._held == 0
+        assert refused is not None
+        assert refused.error == "too much waits to be stored; nothing was stored, send it again"
         return [answer.status for answer in (refused, taken) if answer]
 
     assert run(work) == [503, 200]

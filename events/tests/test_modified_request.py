@@ -127,6 +127,7 @@ def test_a_body_beyond_the_limit_of_sources_is_too_large() -> None:
     assert len(modified({"body": "x" * 1000}).body) == 1000
     with pytest.raises(BodyTooLarge) as refusal:
         modified({"body": "x" * 1001})
+    assert refusal.value.message == "body: is 1001 bytes long; sources of this installation take 1000"
     assert (refusal.value.status, refusal.value.code, list(refusal.value.fields)) == (
         413,
         "PAYLOAD_TOO_LARGE",

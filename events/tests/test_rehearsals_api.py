@@ -190,7 +190,7 @@ def test_a_range_with_too_many_requests_is_refused_with_their_count(
     answer = api.post(path, EVER)
     assert refusal(answer) == (422, "RANGE_TOO_WIDE", ["from"])
     assert answer.json()["data"] == {"count": 3, "count_exact": True, "maximum": 2}
-    assert "the range holds 3 requests" in answer.json()["error"]
+    assert answer.json()["error"].startswith("the range holds 3 requests and a rehearsal replays at most 2")
     monkeypatch.setattr(services, "COUNT_UP_TO", 2)
     assert api.post(path, EVER).json()["data"]["count_exact"] is False
     assert not RuleRehearsal.objects.exists()
@@ -201,6 +201,7 @@ def test_a_team_has_two_under_way_at_most(api: ApiCaller, stranger: ApiCaller, p
     ids = [start(api, path)["id"] for _ in range(2)]
     answer = api.post(path, EVER)
     assert refusal(answer) == (409, "TOO_MANY_REHEARSALS", [])
+    assert answer.json()["error"] == ("2 rehearsals of this team are under way; wait for one to end, or cancel it")
     assert answer.json()["data"] == {"ids": ids}
     assert RuleRehearsal.objects.count() == 2
     start(stranger, f"/v1/connections/{other_team.connection.id}/rehearsals")

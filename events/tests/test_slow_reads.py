@@ -31,6 +31,9 @@ def test_a_list_that_would_read_too_long_is_refused_with_what_to_do(
     make_request(team, now)
     answer = api.get("/v1/requests")
     assert (answer.status_code, answer.json()["code"]) == (422, "RANGE_TOO_WIDE")
+    assert answer.json()["error"] == (
+        "this filter finds too little in too much: narrow from and to, or add a connection, destination or source"
+    )
     assert answer.json()["fields"] == {"from": ["the range is too wide for this filter"]}
     # The connection is fit for the next call.
     assert api.get("/v1/requests/count").status_code == 200

@@ -92,8 +92,18 @@ def _sentence(detail: str) -> str:
     return str(detail)
 
 
+_LENGTHS = {
+    "blank": "must not be empty",
+    "max_length": "must have at most {max_length} characters",
+    "min_length": "must have at least {min_length} characters",
+}
+_BOUNDS = {"max_value": "must be at most {max_value}", "min_value": "must be at least {min_value}"}
+
+
 class TextField(serializers.CharField):
     """A JSON string, kept exactly as it came."""
+
+    default_error_messages = _LENGTHS
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("trim_whitespace", False)
@@ -109,9 +119,10 @@ class NameField(serializers.RegexField):
     """A resource's name: 1-155 letters, digits, `-`, `_`, `.`."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(NAME_PATTERN, max_length=MAX_NAME_LENGTH, trim_whitespace=False, **kwargs)
-        self.error_messages["invalid"] = "must be made of letters, digits, '-', '_' and '.'"
-        self.error_messages["blank"] = "must not be empty"
+        messages = {**_LENGTHS, "invalid": "must be made of letters, digits, '-', '_' and '.'"}
+        super().__init__(
+            NAME_PATTERN, max_length=MAX_NAME_LENGTH, trim_whitespace=False, error_messages=messages, **kwargs
+        )
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
@@ -120,6 +131,8 @@ class NameField(serializers.RegexField):
 
 
 class IntegerField(serializers.IntegerField):
+    default_error_messages = _BOUNDS
+
     def to_internal_value(self, data: Any) -> int:
         if isinstance(data, bool) or not isinstance(data, int):
             raise ValidationError("must be an integer")
@@ -127,6 +140,8 @@ class IntegerField(serializers.IntegerField):
 
 
 class NumberField(serializers.FloatField):
+    default_error_messages = {name: text.replace("}", ":g}") for name, text in _BOUNDS.items()}
+
     def to_internal_value(self, data: Any) -> float:
         if isinstance(data, bool) or not isinstance(data, int | float):
             raise ValidationError("must be a number")

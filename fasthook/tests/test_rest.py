@@ -135,6 +135,7 @@ def test_a_database_that_is_away_is_503_with_retry_after(
     monkeypatch.setattr("sources.services.create_source", fail)
     response = client.post("sources", {"name": "a"})
     assert (response.status_code, response.json()["code"]) == (503, "DATABASE_UNAVAILABLE")
+    assert response.json()["error"] == "the database does not answer; try again"
     assert int(response.headers["Retry-After"]) >= 1
     assert str(error) not in response.content.decode()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 from collections.abc import Iterator
 from http.server import ThreadingHTTPServer
 from pathlib import Path
@@ -92,7 +93,8 @@ def test_a_workers_server_keeps_the_same_door(server: ThreadingHTTPServer, setti
     settings.METRICS_TOKEN = "secret"
     assert ask(server, "/metrics")[0] == 403
     assert ask(server, "/metrics", Authorization="Bearer secret")[0] == 200
-    assert ask(server, "/", Authorization="Bearer secret")[0] == 404
+    status, _, body = ask(server, "/", Authorization="Bearer secret")
+    assert (status, json.loads(body)) == (404, {"error": "the metrics are at /metrics", "code": "NOT_FOUND"})
 
 
 def test_a_port_that_is_taken_is_left_to_its_holder(server: ThreadingHTTPServer) -> None:
