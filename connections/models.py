@@ -8,7 +8,7 @@ from django.db import models
 from destinations.models import Destination
 from fasthook.lib.fields import EncryptedJSONField, IdField, JSONTextField
 from sources.models import Source
-from teams.models import Resource
+from teams.models import Resource, list_indexes
 
 
 class Connection(Resource):
@@ -35,6 +35,7 @@ class Connection(Resource):
             ),
         ]
         indexes = [
+            *list_indexes("connection", by_name=True),
             # Read by settling every second: who has something to settle.
             models.Index(
                 fields=["id"], condition=models.Q(settle_requested_at__isnull=False), name="connection_to_settle"
@@ -59,3 +60,4 @@ class Transformation(Resource):
                 fields=["team", "name"], condition=models.Q(deleted_at=None), name="transformation_name_once_per_team"
             ),
         ]
+        indexes = list_indexes("transformation")

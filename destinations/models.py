@@ -8,7 +8,7 @@ from django.db import models
 
 from destinations.outbound.auth import DESTINATION_SECRET_FIELDS
 from fasthook.lib.fields import EncryptedJSONField, IdField
-from teams.models import Resource
+from teams.models import Resource, list_indexes
 
 
 class DestinationType(models.TextChoices):
@@ -58,6 +58,7 @@ class Destination(Resource):
             ),
         ]
         indexes = [
+            *list_indexes("destination"),
             # Read by settling every second: who has something to settle.
             models.Index(
                 fields=["id"], condition=models.Q(settle_requested_at__isnull=False), name="destination_to_settle"

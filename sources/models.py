@@ -10,7 +10,7 @@ from django.db import models
 
 from fasthook.lib.fields import EncryptedJSONField, IdField
 from sources.verification.config import SECRET_FIELDS
-from teams.models import Resource
+from teams.models import Resource, list_indexes
 
 
 class Source(Resource):
@@ -37,6 +37,7 @@ class Source(Resource):
                 fields=["team", "name"], condition=models.Q(deleted_at=None), name="source_name_once_per_team"
             ),
         ]
+        indexes = list_indexes("source")
 
     @property
     def url(self) -> str:

@@ -72,6 +72,15 @@ class Membership(models.Model):
         return f"{self.user} in {self.team} ({self.role})"
 
 
+def list_indexes(kind: str, *, by_name: bool = False) -> list[models.Index]:
+    """Readers: a team's list of a resource, by time; `by_name` where no constraint has an index for that."""
+    orders = {"created": "created_at", "updated": "updated_at", **({"name": "name"} if by_name else {})}
+    return [
+        models.Index(fields=["team", column, "id"], condition=models.Q(deleted_at=None), name=f"{kind}_by_{word}")
+        for word, column in orders.items()
+    ]
+
+
 class Resource(models.Model):
     """What a team configures: sources, destinations, connections. Deleted rows stay: evidence names them."""
 

@@ -92,12 +92,16 @@ def _sentence(detail: str) -> str:
     return str(detail)
 
 
-_LENGTHS = {
+_LENGTHS: dict[str, Any] = {
     "blank": "must not be empty",
     "max_length": "must have at most {max_length} characters",
     "min_length": "must have at least {min_length} characters",
 }
-_BOUNDS = {"max_value": "must be at most {max_value}", "min_value": "must be at least {min_value}"}
+_NUMBER_BOUNDS: dict[str, Any] = {
+    "max_value": "must be at most {max_value:g}",
+    "min_value": "must be at least {min_value:g}",
+}
+_BOUNDS: dict[str, Any] = {"max_value": "must be at most {max_value}", "min_value": "must be at least {min_value}"}
 
 
 class TextField(serializers.CharField):
@@ -140,7 +144,7 @@ class IntegerField(serializers.IntegerField):
 
 
 class NumberField(serializers.FloatField):
-    default_error_messages = {name: text.replace("}", ":g}") for name, text in _BOUNDS.items()}
+    default_error_messages = _NUMBER_BOUNDS
 
     def to_internal_value(self, data: Any) -> float:
         if isinstance(data, bool) or not isinstance(data, int | float):
