@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from alerts.rule_types import ObjectType, RuleConfig, RuleType
 from fasthook.lib.fields import EncryptedJSONField, IdField, JSONTextField, RefField
-from teams.models import Resource
+from teams.models import Resource, list_indexes
 
 
 class ChannelType(models.TextChoices):
@@ -46,6 +46,7 @@ class AlertChannel(Resource):
                 fields=["team", "name"], condition=models.Q(deleted_at=None), name="alert_channel_name_once_per_team"
             ),
         ]
+        indexes = list_indexes("alert_channel")
 
     def secret_keys(self, column: str) -> Collection[str]:
         return CHANNEL_SECRETS.get(self.type, ()) if column == "config" else ()
@@ -95,6 +96,7 @@ class AlertRule(Resource):
             models.Index(
                 fields=["type", "team"], condition=models.Q(deleted_at=None, disabled_at=None), name="alert_rule_on"
             ),
+            *list_indexes("alert_rule"),
         ]
 
     @property

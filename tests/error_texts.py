@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-APPS = ("fasthook", "teams", "sources", "destinations", "connections", "events", "metrics")
+APPS = ("fasthook", "teams", "sources", "destinations", "connections", "events", "metrics", "alerts")
 FAMILY = "FastHookError"
 # They make an error, or its text, without being one of the family.
 MAKERS = frozenset(

@@ -112,6 +112,7 @@ def test_a_resolved_alert_is_not_changed(api: ApiCaller, alert: Alert, now: date
     for path, body in (("acknowledge", None), ("mute", {"for_s": 60})):
         answer = api.put(f"alerts/{alert.id}/{path}", body)
         assert (answer.status_code, answer.json()["code"]) == (409, "ALERT_RESOLVED")
+        assert answer.json()["error"] == "this alert is resolved; nothing more is sent for it"
 
 
 def test_another_teams_alerts_do_not_exist(other_api: ApiCaller, alert: Alert) -> None:

@@ -78,8 +78,16 @@ def test_an_email_channel_has_addresses_and_says_when_mail_leads_nowhere(api: Ap
         ({"type": "WEBHOOK", "config": {"url": "ftp://x"}}, "config.url", "must begin with http:// or https://"),
         ({"type": "WEBHOOK", "config": {"url": "http://10.0.0.1/"}}, "config.url", "private addresses"),
         ({"type": "WEBHOOK", "config": {"to": ["a@example.com"]}}, "config.to", "is not a known field"),
-        ({"type": "EMAIL", "config": {"to": "a@example.com"}}, "config.to", "must be a list"),
-        ({"type": "EMAIL", "config": {"to": ["a@example.com", "b"]}}, "config.to[1]", "must be an email address"),
+        (
+            {"type": "EMAIL", "config": {"to": "a@example.com"}},
+            "config.to",
+            "must be a list of at least one email address",
+        ),
+        (
+            {"type": "EMAIL", "config": {"to": ["a@example.com", "b"]}},
+            "config.to[1]",
+            "must be an email address such as oncall@example.com",
+        ),
         ({"type": "EMAIL", "config": {"to": ["a@example.com\r\nBcc: b@c.de"]}}, "config.to[0]", "must be an email"),
         ({"type": "EMAIL", "config": {"to": ["a@example.com"] * 21}}, "config.to", "must not have more than 20"),
         ({"type": "PAGER"}, "type", "must be one of WEBHOOK, EMAIL, SLACK"),
@@ -107,7 +115,10 @@ def test_the_url_of_a_source_of_this_installation_is_refused(
     Source.objects.create(team=other_project.team, name="in", slug=slug)
     answer = api.post("alerts/channels", body)
     assert answer.status_code == 422
-    assert "is the URL of a source of this installation" in answer.json()["fields"]["config.url"][0]
+    assert answer.json()["fields"]["config.url"] == [
+        "is the URL of a source of this installation: alerts sent there could cause alerts without end;"
+        " send them to the receiver itself"
+    ]
 
 
 def test_another_type_needs_a_config_of_its_own(api: ApiCaller, project: Project) -> None:
@@ -123,10 +134,16 @@ def test_a_channel_that_rules_name_is_not_deleted(api: ApiCaller, project: Proje
     rule = make_rule(project, RuleType.BACKLOG, channel_ids=[channel.id])
     answer = api.delete(f"alerts/channels/{channel.id}")
     assert (answer.status_code, answer.json()["code"]) == (409, "CHANNEL_IN_USE")
+    assert answer.json()["error"] == "1 alert rules notify this channel; take it out of their channel_ids first"
     assert answer.json()["data"] == {"rule_ids": [rule.id]}
     api.patch(f"alerts/rules/{rule.id}", {"channel_ids": []})
     assert api.delete(f"alerts/channels/{channel.id}").status_code == 204
     assert api.get(f"alerts/channels/{channel.id}").status_code == 404
+
+
+def test_an_upsert_that_creates_needs_a_type(api: ApiCaller) -> None:
+    answer = api.put("alerts/channels", {"name": "a", "config": {"url": "https://example.com"}})
+    assert answer.json()["fields"] == {"type": ["is required for a new channel"]}
 
 
 def test_a_team_has_a_bounded_number_of_channels(api: ApiCaller, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,6 +152,7 @@ def test_a_team_has_a_bounded_number_of_channels(api: ApiCaller, monkeypatch: py
     assert api.put("alerts/channels", {"name": "a", **body}).status_code == 201
     answer = api.put("alerts/channels", {"name": "b", **body})
     assert (answer.status_code, answer.json()["code"]) == (409, "TOO_MANY_ALERT_CHANNELS")
+    assert answer.json()["error"] == "a team has 1 alert channels at most; delete one first"
 
 
 def test_the_test_button_sends_at_once_and_says_what_came_back(
@@ -172,6 +190,9 @@ def test_tests_are_bounded_like_all_of_a_channels_notifications(
         assert api.post(f"alerts/channels/{channel.id}/test").status_code == 200
     answer = api.post(f"alerts/channels/{channel.id}/test")
     assert (answer.status_code, answer.json()["code"]) == (429, "TOO_MANY_REQUESTS")
+    assert answer.json()["error"] == (
+        "this channel was sent too many notifications within the last minute; wait a little"
+    )
     assert answer.headers["Retry-After"] == "7"
     assert AlertNotification.objects.count() == BURST
 

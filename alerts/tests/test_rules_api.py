@@ -66,6 +66,9 @@ def test_upsert_goes_by_name(api: ApiCaller) -> None:
     second = api.put("alerts/rules", {**MINIMAL, "for_s": 5})
     assert (first.status_code, second.status_code) == (201, 200)
     assert (second.json()["id"], second.json()["for_s"]) == (first.json()["id"], 5)
+    assert api.put("alerts/rules", {"name": "late", "for_s": 6}).json()["type"] == "BACKLOG"
+    other = api.put("alerts/rules", {"name": "other"})
+    assert other.json()["fields"] == {"type": ["is required for a new rule"]}
 
 
 @pytest.mark.parametrize(
@@ -84,6 +87,7 @@ def test_upsert_goes_by_name(api: ApiCaller) -> None:
             "config.resolve_threshold",
             "must be above 0 and at most the threshold, 5",
         ),
+        ({**MINIMAL, "config": {"resolve_threshold": "5"}}, "config.resolve_threshold", "must be a number, or null"),
         ({**MINIMAL, "scope": []}, "scope", "must name at least one destination; null stands for all of them"),
         ({**MINIMAL, "scope": ["des_1"]}, "scope[0]", "names no destination of this team"),
         ({**MINIMAL, "channel_ids": ["ach_1"]}, "channel_ids[0]", "names no alert channel of this team"),
@@ -91,7 +95,11 @@ def test_upsert_goes_by_name(api: ApiCaller) -> None:
         ({**MINIMAL, "for_s": -1}, "for_s", "0"),
         ({**MINIMAL, "muted_until": "soon"}, "muted_until", "must be an ISO 8601 time"),
         ({**MINIMAL, "muted_until": "2999-01-01T00:00:00Z"}, "muted_until", "must lie within the next 366 days"),
-        ({"name": "x", "type": "BULK_OPERATION_FAILED", "scope": ["bch_1"]}, "scope", "takes none"),
+        (
+            {"name": "x", "type": "BULK_OPERATION_FAILED", "scope": ["bch_1"]},
+            "scope",
+            "takes none; leave it out, or null",
+        ),
         ({**MINIMAL, "interval": 5}, "interval", "unknown field"),
     ],
 )
@@ -107,7 +115,8 @@ def test_a_fault_is_named_by_its_path_and_nothing_is_written(
 def test_the_type_of_a_rule_does_not_change(api: ApiCaller, project: Project) -> None:
     rule = make_rule(project, RuleType.BACKLOG)
     answer = api.patch(f"alerts/rules/{rule.id}", {"type": "BACKLOG_AGE"})
-    assert (answer.status_code, list(answer.json()["fields"])) == (422, ["type"])
+    assert answer.status_code == 422
+    assert answer.json()["fields"] == {"type": ["is BACKLOG and does not change; make another rule"]}
 
 
 def test_ids_of_another_team_are_not_known(api: ApiCaller, other_project: Project) -> None:
@@ -132,6 +141,7 @@ def test_a_team_has_a_bounded_number_of_rules(
         assert api.post("alerts/rules", {**MINIMAL, "name": f"r{number}"}).status_code == 201
     answer = api.post("alerts/rules", MINIMAL)
     assert (answer.status_code, answer.json()["code"]) == (409, "TOO_MANY_ALERT_RULES")
+    assert answer.json()["error"] == "a team has 2 alert rules at most; delete one first"
     assert api.post("alerts/rules/defaults").json()["code"] == "TOO_MANY_ALERT_RULES"
     assert AlertRule.objects.count() == 2
 

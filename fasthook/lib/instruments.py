@@ -11,7 +11,7 @@ TABLE = Table()
 
 PROCESSES = ("web", "route", "deliver", "bulk", "maintenance", "beat")
 # The names of the data plane's connections (fasthook/lib/sql.py).
-DATABASE_STAGES = ("capture", "route", "deliver claim", "deliver record", "config", "metrics", "health")
+DATABASE_STAGES = ("capture", "route", "deliver claim", "deliver record", "config", "metrics", "health", "alerts")
 REJECTION_CAUSES = (
     *("UNKNOWN_SOURCE", "SOURCE_DISABLED", "SOURCE_METHOD_NOT_ALLOWED", "PAYLOAD_TOO_LARGE", "SOURCE_AUTH_FAILED"),
     "HEADERS_TOO_LARGE",

@@ -137,7 +137,7 @@ def test_every_cause_and_process_is_declared() -> None:
 
 
 def test_every_data_connection_is_a_declared_stage() -> None:
-    files = [path for app in ("events", "metrics", "fasthook") for path in (ROOT / app).rglob("*.py")]
+    files = [path for app in ("events", "metrics", "alerts", "fasthook") for path in (ROOT / app).rglob("*.py")]
     sources = [path.read_text() for path in files if "tests" not in path.parts]
     named = {name for text in sources for name in re.findall(r'DataConnection\("([a-z ]+)"\)', text)}
     assert named == set(instruments.DATABASE_STAGES)
