@@ -6,22 +6,27 @@ from django.contrib import admin
 
 from alerts.models import Alert, AlertChannel, AlertNotification, AlertRule
 from fasthook.lib.staff import EvidenceAdmin, ReadOnlyAdmin
+from fasthook.lib.staff_fields import linked, moment
 
 
 @admin.register(AlertRule)
 class AlertRuleAdmin(ReadOnlyAdmin):
-    list_display = ("name", "id", "team", "type", "threshold", "disabled_at", "deleted_at", "updated_at")
+    list_display = ("name", "id", "team", "type", "threshold", moment("disabled_at"), moment("updated_at"))
     list_filter = ("type",)
     list_select_related = ("team",)
-    search_fields = ("id__exact", "team__id__exact", "name")
+    found_by = {"alr": "id", "tm": "team_id"}
+    search_fields = ("name",)
+    search_help_text = "An id (alr_, tm_), or part of a name"
     ordering = ("-id",)
 
 
 @admin.register(AlertChannel)
 class AlertChannelAdmin(ReadOnlyAdmin):
-    list_display = ("name", "id", "team", "type", "disabled_at", "deleted_at", "updated_at")
+    list_display = ("name", "id", "team", "type", moment("disabled_at"), moment("updated_at"))
     list_select_related = ("team",)
-    search_fields = ("id__exact", "team__id__exact", "name")
+    found_by = {"ach": "id", "tm": "team_id"}
+    search_fields = ("name",)
+    search_help_text = "An id (ach_, tm_), or part of a name"
     ordering = ("-id",)
 
 
@@ -35,13 +40,11 @@ class AlertAdmin(EvidenceAdmin):
         "des": "object_id",
         "src": "object_id",
     }
-    list_display = ("id", "team_id", "rule_type", "object_id", "status", "opened_at", "resolved_at")
-    ordering = ("-id",)
+    list_display = ("id", moment("opened_at"), moment("resolved_at"), "rule_type", "status", linked("object_id"))
 
 
 @admin.register(AlertNotification)
 class AlertNotificationAdmin(EvidenceAdmin):
     found_by = {"anf": "id", "ach": "channel_id", "alr": "rule_id", "tm": "team_id"}
     exclude = ("message", "response_body")
-    list_display = ("id", "team_id", "channel_id", "kind", "status", "attempts", "error_code", "created_at")
-    ordering = ("-id",)
+    list_display = ("id", moment("created_at"), "kind", "status", "attempts", "error_code", linked("channel_id"))

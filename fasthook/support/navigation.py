@@ -40,6 +40,15 @@ _GROUPS: Final = (
         ),
     ),
     (
+        "Alerts",
+        (
+            ("alerts.Alert", "notifications"),
+            ("alerts.AlertRule", "rule"),
+            ("alerts.AlertChannel", "campaign"),
+            ("alerts.AlertNotification", "outgoing_mail"),
+        ),
+    ),
+    (
         "Work",
         (
             ("events.BulkOperation", "playlist_play"),

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from django.contrib import admin
 from django.contrib.admin.utils import quote as quote_key
 from django.contrib.auth.models import Permission
 from django.db import connection
@@ -322,3 +323,11 @@ def test_the_start_page_counts_and_reads_no_evidence(staff: Client, team: Projec
     assert not any(each.reads_evidence for each in readings)
     assert 'name="q"' in text
     assert "/admin/events/attempt/" in text
+
+
+def test_every_list_opens_and_the_start_page_leads_to_it(staff: Client, team: Project) -> None:
+    start = staff.get("/admin/").content.decode()
+    for model in admin.site._registry:
+        url = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        assert staff.get(url).status_code == 200, url
+        assert f'href="{url}"' in start, url
