@@ -114,7 +114,6 @@ LOOKING = [
         f"GET metrics/events?{DAY}&granularity=1h&connection_id={{connection}}"
         "&measures[]=count&measures[]=delivered_count&measures[]=failed_count",
         shows=["series.23.count", "series.0.delivered_count", "series.0.failed_count", "totals.count"],
-        awaits=True,
     ),
 ]
 INCIDENT = [

@@ -94,7 +94,6 @@ INSPECTING = [
     Curl(
         f"GET metrics/events?{DAY}&destination_id={{ingest}}&granularity=1h",
         shows=[f"series.0.{name}_count" for name in ("failed", "queued", "hold", "delivered")],
-        awaits=True,
     ),
 ]
 CONTROLLING = [

@@ -35,7 +35,6 @@ CURLS = [
         f"GET metrics/requests?{DAY}&granularity=1h&source_id={{source}}"
         "&measures[]=count&measures[]=accepted_count&measures[]=rejected_count",
         shows=["series.23.count", "series.0.accepted_count", "series.0.rejected_count", "totals.count"],
-        awaits=True,
     ),
     Curl(
         "GET events?connection_id={connection}&status=FAILED&limit=20",

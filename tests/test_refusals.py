@@ -24,6 +24,7 @@ from tests.refusals import (
     evidence,
     filters,
     lists,
+    metrics,
     rules,
     sources,
     teams,
@@ -31,7 +32,7 @@ from tests.refusals import (
 from tests.refusals.case import Refused
 from tests.world import World, belongings, make_world
 
-MODULES = (rules, filters, sources, custom_responses, destinations, connections, lists, evidence, teams)
+MODULES = (rules, filters, sources, custom_responses, destinations, connections, lists, evidence, metrics, teams)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from django.core.exceptions import RequestDataTooBig
 from django.db import OperationalError
@@ -16,6 +17,7 @@ from fasthook.testing import ApiCaller
 from teams.models import ProjectSecrets, Role, SessionToken, Team
 from teams.sessions import create_session
 from teams.tests.factories import MembershipFactory
+from tests.world import make_world
 
 
 def told(response: Any) -> tuple[int, str, str]:
@@ -166,3 +168,30 @@ def test_what_fails_outside_the_views_of_the_api(db: None, monkeypatch: pytest.M
     monkeypatch.setattr("fasthook.openapi.view.document", fail)
     crashed = told(ApiCaller().get("schema"))
     assert crashed == (500, "INTERNAL_ERROR", "something went wrong on our side; it has been logged")
+
+
+METRICS = "metrics/requests?from=now-1h&to=now&granularity=1m"
+
+
+def test_metrics_of_too_many_points(client: ApiCaller, team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_world(team)
+    monkeypatch.setattr("metrics.reading.answering.MAX_POINTS", 0)
+    assert told(client.get(METRICS)) == (
+        422,
+        "INVALID_INPUT",
+        "dimensions[]: makes more than 0 points (buckets times groups); ask for fewer dimensions, a coarser granularity"
+        " or a shorter range, or filter",
+    )
+
+
+def test_metrics_that_take_too_long(client: ApiCaller, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cancelled(*_: Any, **__: Any) -> None:
+        raise OperationalError("canceling statement") from psycopg.errors.QueryCanceled()
+
+    monkeypatch.setattr("metrics.reading.answering._fetch", cancelled)
+    monkeypatch.setattr("metrics.reading.answering.MAX_READ_S", 8)
+    assert told(client.get(METRICS)) == (
+        422,
+        "RANGE_TOO_WIDE",
+        "this takes longer than 8 s: ask for a shorter range or a coarser granularity",
+    )

@@ -17,7 +17,7 @@ from teams.secrets import rotate_project_secrets
 from teams.sessions import create_session
 from teams.tests.factories import MembershipFactory
 from tests.route_table import CHANGES, CLOSED, NO_ID, OF_A_TEAM, READS, ROUTES, WITH_ID, Route
-from tests.world import QUERIES, World, belongings, make_world
+from tests.world import World, belongings, make_world
 
 LISTS = [route for route in READS if route.is_of_a_team and not route.places]
 # What a viewer may call although it is no GET: it computes and changes nothing.
@@ -55,7 +55,7 @@ def all_of(routes: list[Route], status: int, code: str) -> dict[str, tuple[int, 
 
 
 def path_of(route: Route, world: World) -> str:
-    return route.filled(world.samples) + QUERIES.get(route.path, "")
+    return route.filled(world.samples) + world.query(route.path)
 
 
 def test_the_walk_sees_the_whole_table() -> None:

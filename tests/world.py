@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -45,6 +46,9 @@ class World:
             destination=row.destination,
             connection=row,
         )
+
+    def query(self, path: str) -> str:
+        return re.sub("{(.*?)}", lambda found: self.samples[found[1]], QUERIES.get(path, ""))
 
     def ids(self) -> set[str]:
         """Every id of this team's, none of which a stranger may ever be shown."""
@@ -168,8 +172,12 @@ def alerts(world: World) -> dict[str, str]:
 
 MAKERS: tuple[Callable[[World], dict[str, str]], ...] = (configuration, evidence, transformations, rehearsals, alerts)
 
-# What a list must be asked with.
-QUERIES: dict[str, str] = {}
+_DAY = "?date_range[start]=now-24h&date_range[end]=now"
+# What a read must be asked with; `{place}` is that sample.
+QUERIES: dict[str, str] = {
+    **{f"metrics/{kind}": _DAY for kind in ("requests", "events", "attempts", "queue")},
+    **{f"metrics/{kind}": f"?ids={{{kind}/<str:id>}}" for kind in ("sources", "connections", "destinations")},
+}
 
 
 def belongings(team: Team) -> dict[str, list[Any]]:
