@@ -73,8 +73,9 @@ def test_the_page_promotes_staging_to_production(account: Account, other_account
         5,
         "FASTHOOK_SIGNATURE",
     )
-    actions = [entry["action"] for entry in other_account.get("audit", dir="asc")["models"]]
-    assert actions == [
+    told = [entry["action"] for entry in other_account.get("audit", dir="asc")["models"]]
+    # People of several teams may have signed in meanwhile.
+    assert [action for action in told if not action.startswith("sign_in.")] == [
         "source.created",
         "destination.created",
         "connection.created",

@@ -242,7 +242,9 @@ def test_after_an_expensive_fault_the_same_code_comes_last(sandbox: Sandbox) -> 
 
 
 def test_what_a_batchs_time_does_not_suffice_for_is_not_run(sandbox: Sandbox) -> None:
-    outcomes = sandbox.run_batch([job(SOUND), job("for (;;);"), job(SOUND)], budget_s=0.15)
+    sandbox.run(job(SOUND))
+    loop = job("for (;;);", limits=replace(FAST, cpu_s=2.0))
+    outcomes = sandbox.run_batch([job(SOUND), loop, job(SOUND)], budget_s=1.5)
     assert [outcome.status for outcome in outcomes] == [RunStatus.SUCCESSFUL, RunStatus.FAILED, RunStatus.NOT_RUN]
     assert outcomes[2].request is None
     assert [outcome.status for outcome in sandbox.run_batch([job(SOUND)] * 2, budget_s=0.0)] == [RunStatus.NOT_RUN] * 2

@@ -8,9 +8,8 @@ import pytest
 from fasthook.lib.sql import load_statements
 
 ROOT = Path(__file__).parents[2]
-SQL_FILES = sorted(
-    file for app in ("events/sql", "alerts/sql", "alerts/*/sql", "metrics/*/sql") for file in ROOT.glob(f"{app}/*.sql")
-)
+FOLDERS = ("events/sql", "alerts/sql", "alerts/conditions/sql", "metrics/prometheus/sql")
+SQL_FILES = sorted(file for folder in FOLDERS for file in (ROOT / folder).glob("*.sql"))
 
 
 def test_statements_are_found_by_the_line_above_them(tmp_path: Path) -> None:
