@@ -140,7 +140,7 @@ def _one_snapshot() -> Iterator[None]:
             with connection.cursor() as cursor:
                 if is_outermost:
                     cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-                cursor.execute(f"SET LOCAL statement_timeout = {MAX_READ_S * 1000}; SET LOCAL jit = off")
+                cursor.execute(f"SET LOCAL statement_timeout = {int(MAX_READ_S * 1000)}; SET LOCAL jit = off")
             yield
     except OperationalError as error:
         if not isinstance(error.__cause__, psycopg.errors.QueryCanceled):

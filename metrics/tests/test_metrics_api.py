@@ -7,11 +7,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from django.db import connection
 
 from events.models import DiscardedRequests
 from events.tests.seed import Project, make_attempt, make_event, make_project, make_request
 from fasthook.lib.clock import utc_now
 from fasthook.testing import ApiCaller, caller_for
+from metrics import api
+from metrics.reading import answering
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -263,8 +266,6 @@ def test_what_is_not_legal_is_refused_by_name(
 def test_more_points_than_can_be_answered_are_refused(
     caller: ApiCaller, project: Project, begin: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from metrics import api
-
     monkeypatch.setattr(api, "MAX_POINTS", 5)
     event = make_event(make_request(project, begin), project, begin)
     make_attempt(event, begin)
@@ -273,6 +274,23 @@ def test_more_points_than_can_be_answered_are_refused(
     response = caller.get(path("attempts", begin, dimensions__="status"))
     assert response.status_code == 422
     assert response.json()["fields"]["dimensions[]"][0].startswith("makes more than 50000 points")
+
+
+def test_what_takes_too_long_is_refused(caller: ApiCaller, begin: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_slowly(*args: Any, **options: Any) -> list[Any]:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(10)")
+        return []
+
+    monkeypatch.setattr(answering, "MAX_READ_S", 0.02)
+    monkeypatch.setattr(answering, "_fetch", read_slowly)
+    response = caller.get(path("events", begin))
+    assert response.status_code == 422
+    assert response.json() == {
+        "error": "this takes longer than 0.02 s: ask for a shorter range or a coarser granularity",
+        "code": "RANGE_TOO_WIDE",
+        "fields": {"date_range[start]": ["the range is too wide"]},
+    }
 
 
 def test_prometheus_still_has_the_path_without_a_resource(caller: ApiCaller) -> None:
