@@ -24,7 +24,7 @@ from fasthook.lib.sql import load_statements
 from sources.models import Source
 from teams.past import Wanted, read_past
 
-SQL = load_statements(Path(__file__).parent.parent / "sql" / "trace.sql")
+SQL = load_statements(Path(__file__).parent / "sql" / "reading.sql")
 MAX_BRANCHES: Final = 100
 DEFAULT_BRANCHES: Final = 20
 # Of a page, shared among its branches.
@@ -182,7 +182,7 @@ def _attempts(events: Sequence[Event], *, each: int) -> list[AttemptRow]:
         return []
     last = max(event.last_attempt_at for event in tried if event.last_attempt_at is not None)
     found = _rows(
-        "read_attempts",
+        SQL["read_attempts"],
         event_ids=[event.id for event in tried],
         first=first_id_at("att", time_of(tried[0].id) - CLOCK_SKEW),
         last=first_id_at("att", last + CLOCK_SKEW),
@@ -196,7 +196,7 @@ def _runs(request: Request, events: Sequence[Event]) -> list[RunRow]:
     if not judged:
         return []
     found = _rows(
-        "read_executions",
+        SQL["read_executions"],
         request_id=request.id,
         event_ids=[event.id for event in judged],
         first=first_id_at("txe", time_of(request.id) - CLOCK_SKEW),
@@ -217,7 +217,7 @@ def _actions(request: Request, events: Sequence[Event], *, now: datetime, is_fir
             first, last = spans.get(resource_id, (begin, end))
             spans[resource_id] = (min(first, begin), max(last, end))
     found = _rows(
-        "read_actions",
+        SQL["read_actions"],
         resource_ids=list(spans),
         first=[first_id_at("aud", first) for first, _ in spans.values()],
         last=[first_id_at("aud", last + _MS) for _, last in spans.values()],
@@ -240,7 +240,7 @@ def _replays(request: Request) -> list[Request]:
     return list(rows.only("id", "status", "batch_operation_id").order_by("id")[: MAX_REPLAYS + 1])
 
 
-def _rows(name: str, **params: Any) -> list[tuple[Any, ...]]:
+def _rows(statement: str, **params: Any) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(SQL[name], params)
+        cursor.execute(statement, params)
         return list(cursor.fetchall())
