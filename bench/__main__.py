@@ -38,6 +38,7 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--backlog", type=int, default=defaults.backlog, help="requests the drain scenarios collect")
     parser.add_argument("--rates", help="comma list of arrival rates for pipeline")
     parser.add_argument("--step", type=float, default=defaults.step_s, help="seconds at each rate")
+    parser.add_argument("--bulk-events", type=int, default=defaults.bulk_events, help="failed events of bulk")
     parser.add_argument("--soak-events", type=int, default=defaults.soak_events)
     parser.add_argument("--max-concurrency", type=int, default=defaults.max_concurrency, help="of the destinations")
     parser.add_argument("--web-workers", type=int, help="of the bare ASGI server (default: as many as the product's)")
@@ -59,6 +60,7 @@ def options_from(parsed: argparse.Namespace) -> Options:
         max_concurrency=parsed.max_concurrency,
         max_run_s=parsed.max_seconds,
         soak_events=parsed.soak_events,
+        bulk_events=parsed.bulk_events,
     )
     if parsed.rates:
         options = replace(options, rates_per_s=tuple(int(rate) for rate in parsed.rates.split(",")))

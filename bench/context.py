@@ -36,6 +36,7 @@ class Options:
     controls_s: float = 60.0
     calm_s: float = 10.0
     idle_s: float = 20.0
+    bulk_events: int = 100_000
     soak_events: int = 500_000
     soak_rate_per_s: int = 1_500
     max_concurrency: int = 100

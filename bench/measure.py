@@ -144,6 +144,13 @@ class Meter:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.resume()
 
+    def kill(self, role: str) -> None:
+        """A role's processes end at once (SIGKILL); the product's supervisor starts others."""
+        for process in self._processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if self._role(process) == role:
+                    process.kill()
+
     @asynccontextmanager
     async def measuring(self) -> AsyncIterator[Usage]:
         usage = Usage()

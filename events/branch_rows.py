@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -65,6 +66,7 @@ def write_branches(cursor: Cursor[Any], branches: Sequence[Branch]) -> int:
     waiting = [branch for branch in branches if branch.due_at is not None]
     _copy(cursor, "events", _EVENT_COLUMNS, (_event_row(branch, now) for branch in branches), count=len(branches))
     write_outcomes(cursor, branches, now=now)
+    _write_bulk_failures(cursor, branches)
     _copy(cursor, "delivery_job", _JOB_COLUMNS, map(_job_row, waiting), count=len(waiting))
     return sum(branch.due_at <= now for branch in waiting if branch.due_at is not None)
 
@@ -75,6 +77,16 @@ def write_outcomes(cursor: Cursor[Any], branches: Sequence[Branch], *, now: date
     _copy(cursor, "event_payloads", _PAYLOAD_COLUMNS, map(_payload_row, changed), count=len(changed))
     ran = [_execution_row(branch, now) for branch in branches if branch.outcome is not None]
     _copy(cursor, "transformation_executions", EXECUTION_COLUMNS, ran, count=len(ran))
+
+
+def _write_bulk_failures(cursor: Cursor[Any], branches: Sequence[Branch]) -> None:
+    """What failed in its rules has come to its end, for the bulk operation that had its request accepted again."""
+    failed = Counter(branch.request.batch_operation_id for branch in branches if branch.status is Status.FAILED)
+    del failed[None]
+    for operation_id, count in failed.items():
+        cursor.execute(
+            "INSERT INTO bulk_outcome (operation_id, done, failed) VALUES (%s, 0, %s)", [operation_id, count]
+        )
 
 
 def _copy(

@@ -224,14 +224,14 @@ class Deliverer:
             lane.slotted += 1
             self._slots[job.event_id] = asyncio.get_running_loop().call_later(job.wait_s, self._take_slot, job), job
         else:
-            lane.waiting.append(job)
+            lane.add(job)
             self._start_waiting(lane)
 
     def _take_slot(self, job: ClaimedJob) -> None:
         del self._slots[job.event_id]
         lane = self._lane(job)
         lane.slotted -= 1
-        lane.waiting.append(job)
+        lane.add(job)
         self._start_waiting(lane)
 
     def _lane(self, job: ClaimedJob) -> Lane:
@@ -245,12 +245,12 @@ class Deliverer:
         return lane
 
     def _start_waiting(self, lane: Lane) -> None:
-        while lane.waiting and lane.has_free_sender:
+        while lane.has_waiting and lane.has_free_sender:
             wait_s = lane.wait_before_start(time.monotonic())
             if wait_s:
                 self._start_later(lane, wait_s)
                 return
-            job = lane.waiting.popleft()
+            job = lane.take_next()
             lane.in_flight += 1
             task = asyncio.create_task(self._deliver(job, lane))
             self._sending[task] = job
@@ -382,13 +382,12 @@ class Deliverer:
             await asyncio.wait(self._sending)
 
     def _take_unstarted(self) -> list[ClaimedJob]:
-        unstarted = [job for lane in self._lanes.values() for job in lane.waiting]
+        unstarted = [job for lane in self._lanes.values() for job in lane.take_all()]
         for timer, job in self._slots.values():
             timer.cancel()
             unstarted.append(job)
         self._slots.clear()
         for lane in self._lanes.values():
-            lane.waiting.clear()
             lane.slotted = 0
         return unstarted
 

@@ -23,6 +23,8 @@ class Lane:
     destination_id: str
     max_concurrency: int
     waiting: deque[ClaimedJob] = field(default_factory=deque)
+    # Of bulk operations: started when nothing else waits. What is claimed ahead would keep live traffic waiting else.
+    behind: deque[ClaimedJob] = field(default_factory=deque)
     in_flight: int = 0
     # Claimed for a slot of the destination's rate that is still to come.
     slotted: int = 0
@@ -35,7 +37,24 @@ class Lane:
 
     @property
     def load(self) -> int:
-        return len(self.waiting) + self.in_flight + self.slotted
+        return len(self.waiting) + len(self.behind) + self.in_flight + self.slotted
+
+    @property
+    def has_waiting(self) -> bool:
+        return bool(self.waiting or self.behind)
+
+    def add(self, job: ClaimedJob) -> None:
+        (self.waiting if job.batch_operation_id is None else self.behind).append(job)
+
+    def take_next(self) -> ClaimedJob:
+        return (self.waiting or self.behind).popleft()
+
+    def take_all(self) -> list[ClaimedJob]:
+        """What has not begun; it is not waiting here any more."""
+        unstarted = [*self.waiting, *self.behind]
+        self.waiting.clear()
+        self.behind.clear()
+        return unstarted
 
     @property
     def room(self) -> int:

@@ -5,10 +5,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.db.models import QuerySet
+from django_filters import Filter
+from drf_spectacular.utils import extend_schema_field
 
 from connections.models import Connection
 from events.models import AttemptStatus, ExecutionStatus, RequestStatus
+from events.search import MAX_CHARACTERS
 from events.states import IgnoredCause, Status, Trigger
 from fasthook.lib import timerange
 from fasthook.lib.filters import AnyInteger, AnyOf, IsSet, ListFilter, OneOf, YesNo
@@ -104,6 +108,19 @@ class OfRequestStatus(OneOf):
         return [self.filter(qs, value).filter(rejection_cause=cause) for cause in REJECTION_CAUSES]
 
 
+@extend_schema_field({"type": "string", "maxLength": MAX_CHARACTERS})
+class Search(Filter):
+    """Left to events/search.py, which wants the range as well."""
+
+    field_class = forms.CharField
+
+    def __init__(self) -> None:
+        super().__init__(max_length=MAX_CHARACTERS, help_text="An id, or text that the evidence holds, in either case.")
+
+    def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
+        return qs
+
+
 class RequestFilter(ListFilter):
     extra = ("include", *timerange.PARAMETERS)
     splits = ("source_id", "rejection_cause", "status")
@@ -115,6 +132,7 @@ class RequestFilter(ListFilter):
     rejection_cause = RejectedFor(REJECTION_CAUSES)
     is_retry = IsSet(field_name="retry_parent_request_id")
     batch_operation_id = AnyOf()
+    q = Search()
 
 
 class EventFilter(ListFilter):
@@ -140,6 +158,7 @@ class EventFilter(ListFilter):
     response_status = EventResponseStatus()
     ignored_cause = OneOf(IgnoredCause)
     batch_operation_id = AnyOf()
+    q = Search()
 
 
 class ExecutionFilter(ListFilter):

@@ -8,6 +8,8 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
+from events.bulk.models import BulkOperation
+from events.bulk.outcomes import fold_outcomes
 from events.partitions import ensure_partitions
 from events.rehearsals.models import RuleRehearsal
 from events.retention import drop_expired
@@ -25,7 +27,8 @@ SELECT
     EXISTS (SELECT 1 FROM delivery_job),
     EXISTS (SELECT 1 FROM connections_connection WHERE settle_requested_at IS NOT NULL)
         OR EXISTS (SELECT 1 FROM destinations_destination WHERE settle_requested_at IS NOT NULL),
-    EXISTS (SELECT 1 FROM rule_rehearsal WHERE status IN ('PLANNED', 'RUNNING') AND lease_until <= now())
+    EXISTS (SELECT 1 FROM rule_rehearsal WHERE status IN ('PLANNED', 'RUNNING') AND lease_until <= now()),
+    EXISTS (SELECT 1 FROM bulk_operation WHERE status IN ('PLANNED', 'RUNNING') AND lease_until <= now())
 """
 _PAGE = 5000
 _REHEARSALS_KEPT = timedelta(days=7)
@@ -36,7 +39,7 @@ def nudge_due_stages() -> None:
     with connection.cursor() as cursor:
         cursor.execute(_DUE)
         due = cursor.fetchone()
-    for stage, is_due in zip(("route", "deliver", "settle", "rehearse"), due, strict=True):
+    for stage, is_due in zip(("route", "deliver", "settle", "rehearse", "bulk"), due, strict=True):
         if is_due:
             insist(stage)
 
@@ -53,6 +56,9 @@ def keep_house(*, now: datetime) -> None:
         "teams_auditentry", "id < %s", first_id_at("aud", now - timedelta(days=settings.RETENTION_DAYS_AUDIT))
     )
     SessionToken.objects.filter(expires_at__lt=now).delete()
+    while fold_outcomes():
+        pass
+    BulkOperation.objects.filter(finished_at__lt=now - timedelta(days=retention_days["events"])).delete()
     RuleRehearsal.objects.filter(finished_at__lt=now - _REHEARSALS_KEPT).delete()
     log.info(
         "house.kept", partitions_made=made, partitions_dropped=dropped, windows=windows, counters=counters, audit=audit

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from django.db import models
 
+from events.bulk.models import BulkOperation as BulkOperation
+from events.bulk.models import BulkOutcome as BulkOutcome
 from events.rehearsals.models import RuleRehearsal as RuleRehearsal
 from events.states import Rank, Status, Trigger
 from fasthook.lib.fields import IdField, RefField
@@ -152,6 +154,12 @@ class RouteJob(models.Model):
         indexes = [
             # Read by routing's claim: what is due in a lane, oldest first.
             models.Index(fields=["slow", "due_at"], name="route_job_lane"),
+            # Read by bulk operations: whether what they accepted is routed.
+            models.Index(
+                fields=["batch_operation_id"],
+                condition=models.Q(batch_operation_id__isnull=False),
+                name="route_job_batch",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -192,6 +200,12 @@ class DeliveryJob(models.Model):
             models.Index(fields=["destination_id", "rank", "due_at"], name="delivery_job_lane"),
             # Read by routing: whose rules are to be run again.
             models.Index(fields=["due_at"], condition=models.Q(rank=Rank.RULES.value), name="delivery_job_rules"),
+            # Read by bulk operations: how much of theirs waits. What is leased is not in it.
+            models.Index(
+                fields=["batch_operation_id"],
+                condition=models.Q(batch_operation_id__isnull=False, rank__gte=Rank.BULK.value),
+                name="delivery_job_batch",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -151,7 +151,11 @@ def finish_attempts(connection: Connection[Any], results: Sequence[AttemptResult
     ]
     rows = connection.execute(
         SQL["finish_attempts"],
-        {"results": Jsonb(document, dumps=orjson.dumps), "retry_rank": int(Rank.RETRY)},
+        {
+            "results": Jsonb(document, dumps=orjson.dumps),
+            "event_ids": [result.job.event_id for result in results],
+            "retry_rank": int(Rank.RETRY),
+        },
     ).fetchall()
     return {row[0] for row in rows}
 

@@ -1,26 +1,26 @@
 """Reads evidence: lists, details, latest input. Always of one team, always within a range of ids.
 
-Lists read at most MAX_READ_S: a filter that finds too little in too much is refused, with what to narrow.
+Lists read for a bounded time (events/bounded_reads.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
-import psycopg
-from django.db import OperationalError, connection, models, transaction
+from django.db import models
 from django.db.models import Count, F, Func, IntegerField, Q, QuerySet
 
 from connections.models import Connection
 from destinations.models import Destination
+from events.bounded_reads import bounded_read, count_found
 from events.list_filters import AttemptFilter, EventFilter, ExecutionFilter, RequestFilter
 from events.models import Attempt, Event, Request, RequestStatus, TransformationExecution
+from events.search import made_before, search
 from events.status_parts import split_by_status
-from fasthook.lib.errors import InvalidInput, NotFound, invalid
+from fasthook.lib.errors import NotFound, invalid
 from fasthook.lib.filters import ListFilter
 from fasthook.lib.ids import first_id_at, is_id, time_of
 from fasthook.lib.pagination import COUNT_UP_TO, Page, count_rows, paginate
@@ -28,7 +28,6 @@ from fasthook.lib.timerange import TimeRange, read_range
 from sources.models import Source
 
 MAX_LIMIT = 100
-MAX_READ_S = 10
 # Comma lists up to this long are read value by value, each in the order of its index, and merged. Each costs a plan
 # over a month of partitions, so longer ones are left to the planner.
 MAX_PARTS = 8
@@ -54,6 +53,7 @@ class Listing(Generic[M]):
     params: Mapping[str, str]
     include: frozenset[str]
     signature: list[Any]
+    searched: bool = False
 
     def page(self) -> Page[M]:
         with bounded_read():
@@ -65,6 +65,7 @@ class Listing(Generic[M]):
                 orders=ORDERS,
                 signature=self.signature,
                 max_limit=MAX_LIMIT,
+                count=count_found if self.searched else count_rows,
             )
 
     def count(self) -> tuple[int, bool]:
@@ -159,16 +160,23 @@ def _listing(
     if _is_by_owner_alone(team_id, filters):
         whole = filterset(params, queryset=rows, now=now).rows()
     include = read_include(params, legal=("data", "ignored") if filterset is EventFilter else ("data",))
-    time_range = read_range(params, now=now, earliest=_earliest(params.get(parent, "")))
+    text = filters.form.cleaned_data.get("q", "")
+    earliest = _earliest(params.get(parent, "")) or made_before(text)
+    time_range = read_range(params, now=now, earliest=earliest)
     bounds = time_range.id_bounds(prefix)
+
+    def narrow(part: QuerySet[M]) -> QuerySet[M]:
+        return search(part.filter(**bounds), text, first=time_range.first)
+
     return Listing(
         resource=resource,
-        parts=tuple(part.filter(**bounds) for part in filters.parts(at_most=MAX_PARTS)),
-        counted=(whole.filter(**bounds),),
+        parts=tuple(map(narrow, filters.parts(at_most=MAX_PARTS))),
+        counted=(narrow(whole),),
         time_range=time_range,
         params=params,
         include=include,
         signature=[filters.signature(), sorted(include - {"data"})],
+        searched=bool(text),
     )
 
 
@@ -279,20 +287,3 @@ def latest_input(team_id: str, connection_id: str) -> tuple[str, Request | None]
             .first()
         )
     return found.id, request
-
-
-@contextmanager
-def bounded_read() -> Iterator[None]:
-    try:
-        with transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute(f"SET LOCAL statement_timeout = {int(MAX_READ_S * 1000)}")
-            yield
-    except OperationalError as error:
-        if not isinstance(error.__cause__, psycopg.errors.QueryCanceled):
-            raise
-        raise InvalidInput(
-            "this filter finds too little in too much: narrow from and to, or add a connection, destination or source",
-            code="RANGE_TOO_WIDE",
-            fields={"from": ["the range is too wide for this filter"]},
-        ) from None

@@ -14,6 +14,7 @@ from celery import shared_task
 from celery.signals import worker_process_shutdown, worker_shutting_down
 from django.db import InterfaceError, OperationalError
 
+from events.bulk.running import drain_operations
 from events.delivery import Deliverer
 from events.maintenance import keep_house, nudge_due_stages
 from events.rehearsals.running import Rehearser
@@ -28,6 +29,7 @@ ROUTE_S = 60.0
 AGAIN_S = 0.5
 SETTLE_S = 20.0
 REHEARSE_S = 20.0
+BULK_S = 10.0
 
 # Set when the worker is asked to stop: drains end after the batch they are at.
 stopping = threading.Event()
@@ -75,6 +77,12 @@ def settle() -> None:
 def rehearse() -> None:
     with _unless_postgres_is_away():
         _process.rehearser.drain(seconds=REHEARSE_S, stopping=stopping)
+
+
+@shared_task(name="events.tasks.bulk", ignore_result=True)
+def bulk() -> None:
+    with _unless_postgres_is_away():
+        drain_operations(seconds=BULK_S, stopping=stopping)
 
 
 @shared_task(name="events.tasks.tick", ignore_result=True)

@@ -7,8 +7,8 @@ from typing import Any, Final
 from django.db import connection as database
 
 from connections.models import Connection
+from events.bounded_reads import bounded_read
 from events.models import Event
-from events.selectors import bounded_read
 from events.states import Status
 
 COUNT_UP_TO: Final = 10_000

@@ -17,6 +17,7 @@ from connections.routes.api import RoutesViewSet
 from connections.transformations.api import TransformationViewSet, TrialViewSet
 from destinations.api import DestinationViewSet
 from events.api import AttemptViewSet, EventViewSet, LatestInputViewSet, RequestViewSet
+from events.bulk.api import EventBulkViewSet, RequestBulkViewSet
 from events.dry_run_api import DryRunViewSet
 from events.executions_api import ExecutionViewSet
 from events.rehearsals.api import RehearsalViewSet
@@ -38,6 +39,8 @@ metrics: Callable[..., Any] = MetricsViewSet.as_view
 alerts: Callable[..., Any] = AlertViewSet.as_view
 alert_rules: Callable[..., Any] = AlertRuleViewSet.as_view
 alert_channels: Callable[..., Any] = AlertChannelViewSet.as_view
+event_bulk: Callable[..., Any] = EventBulkViewSet.as_view
+request_bulk: Callable[..., Any] = RequestBulkViewSet.as_view
 
 COLLECTION = {"get": "list", "post": "create", "put": "upsert"}
 COUNT = {"get": "count"}
@@ -99,6 +102,15 @@ urlpatterns = [
     path("rehearsals/<str:rehearsal_id>", rehearsals({"get": "retrieve"})),
     path("rehearsals/<str:rehearsal_id>/cancel", rehearsals(action("cancel"))),
     path("filters/test", FilterViewSet.as_view({"post": "test"})),
+    # ---- Bulk operations
+    path("events/bulk_operations", event_bulk({"get": "list", "post": "start"})),
+    path("events/bulk_operations/plan", event_bulk({"get": "plan", "post": "plan_body"})),
+    path("events/bulk_operations/<str:operation_id>", event_bulk({"get": "retrieve"})),
+    path("events/bulk_operations/<str:operation_id>/cancel", event_bulk(action("cancel"))),
+    path("requests/bulk_operations", request_bulk({"get": "list", "post": "start"})),
+    path("requests/bulk_operations/plan", request_bulk({"get": "plan", "post": "plan_body"})),
+    path("requests/bulk_operations/<str:operation_id>", request_bulk({"get": "retrieve"})),
+    path("requests/bulk_operations/<str:operation_id>/cancel", request_bulk(action("cancel"))),
     # ---- Evidence
     path("requests", RequestViewSet.as_view({"get": "list"})),
     path("requests/count", RequestViewSet.as_view({"get": "count"})),

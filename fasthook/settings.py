@@ -247,6 +247,8 @@ SPECTACULAR_SETTINGS = {
         "AlertResolution": "alerts.models.Resolution",
         "ActorType": "teams.models.ActorType",
         "DestinationType": "destinations.models.DestinationType",
+        "BackgroundStatus": "events.bulk.models.BulkStatus",
+        "BulkType": ["event_bulk_retry", "event_bulk_cancel", "request_bulk_retry"],
     },
 }
 

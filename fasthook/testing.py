@@ -111,7 +111,8 @@ def _delete_rows() -> None:
 
     tables = (
         "requests events event_payloads attempts transformation_executions route_job delivery_job delivery_lane"
-        " deduplication_key discarded_requests rule_rehearsal connections_connection connections_transformation"
+        " deduplication_key discarded_requests rule_rehearsal bulk_operation bulk_outcome connections_connection"
+        " connections_transformation"
         " destinations_destination sources_source teams_projectsecrets alerts_alert alerts_notification"
         " alerts_rule alerts_channel teams_team teams_auditentry"
         # After the evidence, whose removal its triggers note.

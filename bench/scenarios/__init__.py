@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from bench.context import Bench
 from bench.report import ScenarioResult
 from bench.scenarios import (
+    bulk,
     controls,
     drain,
     drain_revived,
@@ -40,8 +41,9 @@ SCENARIOS: dict[str, Scenario] = {
     "statements": statements.run,
     "idle": idle.run,
     "soak": soak.run,
+    "bulk": bulk.run,
     "history": history.run,
     "controls": controls.run,
 }
 # Without those that take minutes, and the one that wants seeded history.
-DEFAULT = tuple(name for name in SCENARIOS if name not in ("soak", "history", "controls"))
+DEFAULT = tuple(name for name in SCENARIOS if name not in ("soak", "history", "controls", "bulk"))

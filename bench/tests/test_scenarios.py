@@ -137,7 +137,7 @@ def test_a_hanging_neighbour_is_set_up_beside_the_healthy_route() -> None:
 
 
 def test_all_stands_for_every_scenario_but_the_long_ones_and_the_one_that_wants_history() -> None:
-    assert set(SCENARIOS) - set(scenario_names(["all"])) == {"soak", "history", "controls"}
+    assert set(SCENARIOS) - set(scenario_names(["all"])) == {"soak", "history", "controls", "bulk"}
 
 
 def test_a_fan_out_is_accounted_for_at_each_receiver() -> None:

@@ -8,11 +8,11 @@ from typing import Final
 from django.db import transaction
 
 from connections.models import Connection
+from events.bounded_reads import bounded_read
 from events.rehearsals import progress
 from events.rehearsals.history import Past
 from events.rehearsals.models import UNFINISHED, RuleRehearsal
 from events.rehearsals.planning import plan_rules
-from events.selectors import bounded_read
 from fasthook.lib.errors import Conflict, InvalidInput
 from fasthook.lib.nudge import nudge_after_commit
 from fasthook.lib.timerange import TimeRange

@@ -141,6 +141,9 @@ WITH result AS (
         job.batch_operation_id, job.cancelled, CASE WHEN NOT job.cancelled THEN result.planned_at END AS next_attempt_at
     FROM result
     JOIN delivery_job AS job ON job.event_id = result.event_id AND job.lease_token = result.lease_token
+    -- Said again as an array, here and below: these plans are kept, and one that was made while the queue was empty
+    -- would read all of it for each result when it is long.
+    WHERE job.event_id = ANY(%(event_ids)s)
     ORDER BY job.event_id
     FOR UPDATE OF job
 ), attempt AS (
@@ -163,14 +166,23 @@ WITH result AS (
         successful_at = CASE WHEN own.status = 'SUCCESSFUL' AND NOT own.cancelled THEN now() ELSE event.successful_at END
     FROM own
     WHERE event.id = own.event_id
+), outcome AS (
+    -- Counted for the bulk operation that queued them, once each: when they end.
+    INSERT INTO bulk_outcome (operation_id, done, failed)
+    SELECT
+        batch_operation_id, count(*) FILTER (WHERE status = 'SUCCESSFUL'), count(*) FILTER (WHERE status = 'FAILED')
+    FROM own
+    WHERE batch_operation_id IS NOT NULL AND next_attempt_at IS NULL AND NOT cancelled
+    GROUP BY batch_operation_id
 ), done AS (
-    DELETE FROM delivery_job AS job USING own WHERE job.event_id = own.event_id AND own.next_attempt_at IS NULL
+    DELETE FROM delivery_job WHERE event_id = ANY(ARRAY(SELECT event_id FROM own WHERE next_attempt_at IS NULL))
 ), again AS (
     UPDATE delivery_job AS job
     SET rank = %(retry_rank)s, due_at = own.next_attempt_at, attempt_number = job.attempt_number + 1,
         retry_number = job.retry_number + 1, trigger = 'AUTOMATIC', tries = 0, lease_token = NULL
     FROM own
     WHERE job.event_id = own.event_id AND own.next_attempt_at IS NOT NULL
+        AND job.event_id = ANY(ARRAY(SELECT event_id FROM own WHERE next_attempt_at IS NOT NULL))
 )
 SELECT event_id FROM own
 
@@ -180,10 +192,11 @@ WITH own AS MATERIALIZED (
     SELECT job.event_id, job.cancelled FROM delivery_job AS job
     JOIN unnest(%(event_id)s::text[], %(lease_token)s::uuid[]) AS held (event_id, lease_token)
         ON job.event_id = held.event_id AND job.lease_token = held.lease_token
+    WHERE job.event_id = ANY(%(event_id)s)
     ORDER BY job.event_id
     FOR UPDATE OF job
 ), ended AS (
-    DELETE FROM delivery_job AS job USING own WHERE job.event_id = own.event_id AND own.cancelled
+    DELETE FROM delivery_job WHERE event_id = ANY(ARRAY(SELECT event_id FROM own WHERE cancelled))
 )
 UPDATE delivery_job AS job
 SET rank = CASE
@@ -193,7 +206,7 @@ SET rank = CASE
     END,
     due_at = now(), tries = greatest(0, job.tries - 1), lease_token = NULL
 FROM own
-WHERE job.event_id = own.event_id AND NOT own.cancelled
+WHERE job.event_id = own.event_id AND NOT own.cancelled AND job.event_id = ANY(ARRAY(SELECT event_id FROM own))
 
 -- :name renew_leases
 -- A worker that lives keeps the deliveries that take long; those of one that died fall due soon. Locked in the order in
@@ -202,12 +215,12 @@ WITH own AS MATERIALIZED (
     SELECT job.event_id FROM delivery_job AS job
     JOIN unnest(%(event_id)s::text[], %(lease_token)s::uuid[]) AS held (event_id, lease_token)
         ON job.event_id = held.event_id AND job.lease_token = held.lease_token
+    WHERE job.event_id = ANY(%(event_id)s)
     ORDER BY job.event_id
     FOR UPDATE OF job
 )
-UPDATE delivery_job AS job SET due_at = now() + make_interval(secs => %(lease_s)s)
-FROM own
-WHERE job.event_id = own.event_id
+UPDATE delivery_job SET due_at = now() + make_interval(secs => %(lease_s)s)
+WHERE event_id = ANY(ARRAY(SELECT event_id FROM own))
 
 -- :name renew_lanes
 -- Keeps the lanes that have deliveries in flight, whether or not anything more is due on them.

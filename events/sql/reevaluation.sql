@@ -53,6 +53,12 @@ WITH result AS MATERIALIZED (
     WHERE event.id = result.event_id
 ), ended AS (
     DELETE FROM delivery_job AS job USING result WHERE job.event_id = result.event_id AND result.status <> 'QUEUED'
+    RETURNING job.batch_operation_id, result.status
+), outcome AS (
+    INSERT INTO bulk_outcome (operation_id, done, failed)
+    SELECT batch_operation_id, 0, count(*) FROM ended
+    WHERE batch_operation_id IS NOT NULL AND status = 'FAILED'
+    GROUP BY batch_operation_id
 )
 UPDATE delivery_job AS job
 SET rank = result.rank, due_at = now(), has_payload = result.has_payload, body_size = result.body_size,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from events.lanes import Lane
+from events.queue import ClaimedJob
 
 
 def lane(*, pace_s: float = 0.0, latency_s: float | None = None) -> Lane:
@@ -37,3 +38,20 @@ def test_starts_that_come_late_keep_the_pace_and_do_not_crowd_together() -> None
     # Three slots went by while the worker was busy: one start, not four.
     assert paced.wait_before_start(12.5) == 0.0
     assert paced.wait_before_start(12.5) == pytest.approx(0.492)
+
+
+def test_bulk_work_that_was_claimed_ahead_starts_when_nothing_else_waits() -> None:
+    taken = lane()
+    jobs = [claimed(name, batch) for name, batch in (("b1", "bch_1"), ("l1", None), ("b2", "bch_1"), ("l2", None))]
+    for job in jobs:
+        taken.add(job)
+    assert taken.load == 4
+    assert [taken.take_next().event_id for _ in range(3)] == ["l1", "l2", "b1"]
+    assert ([job.event_id for job in taken.take_all()], taken.has_waiting) == (["b2"], False)
+
+
+def claimed(event_id: str, batch_operation_id: str | None) -> ClaimedJob:
+    job = ClaimedJob.__new__(ClaimedJob)
+    object.__setattr__(job, "event_id", event_id)
+    object.__setattr__(job, "batch_operation_id", batch_operation_id)
+    return job

@@ -54,6 +54,7 @@ CASES: list[tuple[str, dict[str, str]]] = [
     ("requests", {"rejection_cause": "PAYLOAD_TOO_LARGE,SOURCE_DISABLED"}),
     *[("requests", {"is_retry": text}) for text in ("true", "false")],
     ("requests", {"batch_operation_id": "bch_1"}),
+    *[("requests", {"q": text}) for text in ("{request}", "{event}")],
     *[
         ("requests", {"source_id": "{orders}", key: text})
         for key, text in (("status", "rejected"), ("verified", "false"))
@@ -75,6 +76,7 @@ CASES: list[tuple[str, dict[str, str]]] = [
     *[("events", {"response_status": text}) for text in ("200", "202", "500", "599", "404,418")],
     *[("events", {"ignored_cause": text}) for text in ("FILTERED", "DEDUPLICATED", "CONNECTION_DELETED")],
     ("events", {"batch_operation_id": "bch_1"}),
+    *[("events", {"q": text}) for text in ("{event}", "{request}", "{attempt}")],
     *[
         ("events", {"connection_id": connection_id, "status": status})
         for connection_id in ("{orders-1}", "{support-1}", "{rare-1}", "{forms-1}")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.db.models import Func, QuerySet, TextField, Value
 
-from events import selectors
+from events import bounded_reads, selectors
 from events.tests.seed import Project, make_request
 from fasthook.testing import ApiCaller
 
@@ -21,7 +21,7 @@ def slow_lists(monkeypatch: pytest.MonkeyPatch) -> None:
         return original(rows.annotate(nap=Func(Value(10), function="pg_sleep", output_field=TextField())), **kwargs)
 
     monkeypatch.setattr(selectors, "paginate", paginate)
-    monkeypatch.setattr(selectors, "MAX_READ_S", 0.5)
+    monkeypatch.setattr(bounded_reads, "MAX_READ_S", 0.5)
 
 
 @pytest.mark.usefixtures("slow_lists")

@@ -28,6 +28,7 @@ STAGES = {
     "settle": ("events.tasks.settle", "maintenance"),
     "rehearse": ("events.tasks.rehearse", "bulk"),
     "notify": ("alerts.tasks.notify", "maintenance"),
+    "bulk": ("events.tasks.bulk", "bulk"),
 }
 
 # A mark whose message was lost (Redis flushed in between, a worker killed) stops nobody for longer than this.

@@ -6,7 +6,7 @@ it and how a row looks is decided elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -77,12 +77,13 @@ def paginate(
     signature: Sequence[object] = (),
     max_limit: int = MAX_LIMIT,
     default_limit: int = DEFAULT_LIMIT,
+    count: Callable[..., int | None] | None = None,
 ) -> Page[M]:
     """The page of a list that `limit`, `order_by`, `dir` and one of `next`, `prev`, `cursor` in `params` ask for.
 
     The list is one queryset, or several without a row in common, each with an index of its own; those are read one by
     one and merged, which needs an order that Python knows as well: `id`. `counted` are the same rows in parts that suit
-    counting better, where there are such.
+    counting better, where there are such; `count` counts them in place of `count_rows`, and may give up with None.
     `orders` maps public names to columns that are never null; the first is the default, newest or last first. Mapping a
     name to `id` orders by the id alone, which is time order. Columns compare in their own collation, so an index on
     (..., column, id) answers. `signature` holds the list's filters: a cursor from another filter is refused.
@@ -100,7 +101,8 @@ def paginate(
         rows.reverse()
     # A first page that is not full is the whole list: a filter that finds little is not read through twice.
     whole = cursor is None and not more
-    total = len(rows) if whole else count_rows(*(counted or parts))
+    counted_total = len(rows) if whole else (count or count_rows)(*(counted or parts))
+    total = len(rows) if counted_total is None else counted_total
     has_next = more or backward
     has_prev = more if backward else cursor is not None
     return Page(
@@ -111,7 +113,7 @@ def paginate(
         next=encode_cursor(tied_to, _key(rows[-1], order.field), backward=False) if rows and has_next else None,
         prev=encode_cursor(tied_to, _key(rows[0], order.field), backward=True) if rows and has_prev else None,
         total=min(total, COUNT_UP_TO),
-        total_exact=total <= COUNT_UP_TO,
+        total_exact=counted_total is not None and total <= COUNT_UP_TO,
     )
 
 

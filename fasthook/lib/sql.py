@@ -6,6 +6,7 @@ A statement is found by the name that its file gives it, so that it can be read 
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 import time
@@ -25,6 +26,10 @@ Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 _NAMED = re.compile(r"^-- :name (?P<name>\w+)\n(?P<sql>.*?)(?=^-- :name |\Z)", re.MULTILINE | re.DOTALL)
+
+# Plans are kept however their tables grow. One that was made while a queue was empty joins a long one row by row, in a
+# second; so whoever waited this long has plans made anew.
+_STALE_S = 0.25
 
 # Claims join a few hundred jobs to evidence by primary key; on a day's fresh partition, without statistics yet, the
 # planner would rather read it whole.
@@ -72,7 +77,10 @@ class DataConnection:
                 instruments.database_failures.add(1, self._name)
                 raise
             finally:
-                instruments.database_seconds.observe(time.perf_counter() - began, self._name)
+                elapsed_s = time.perf_counter() - began
+                instruments.database_seconds.observe(elapsed_s, self._name)
+                if elapsed_s > _STALE_S:
+                    self._forget_plans()
 
     def _run(self, work: Callable[[Connection[Any]], Result]) -> Result:
         was_open = self._connection is not None
@@ -84,6 +92,11 @@ class DataConnection:
                 raise
             self._close()
         return work(self._open())
+
+    def _forget_plans(self) -> None:
+        with contextlib.suppress(psycopg.Error):
+            if self._connection is not None and not self._connection.closed:
+                self._connection.execute("DISCARD PLANS")
 
     def close(self) -> None:
         with self._lock:

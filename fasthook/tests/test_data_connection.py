@@ -129,3 +129,17 @@ def test_runs_of_several_threads_take_turns(database: DataConnection) -> None:
     for thread in threads:
         thread.join(timeout=10)
     assert most == 1
+
+
+def test_plans_that_took_long_are_made_anew(database: DataConnection) -> None:
+    database.run(lambda connection: connection.execute("SELECT 1"))
+    assert last_statement(database) == "SELECT 1"
+    database.run(lambda connection: connection.execute("SELECT pg_sleep(0.3)"))
+    assert last_statement(database) == "DISCARD PLANS"
+
+
+def last_statement(database: DataConnection) -> str:
+    pid = database.run(lambda connection: connection.info.backend_pid)
+    with django_connection.cursor() as cursor:
+        cursor.execute("SELECT query FROM pg_stat_activity WHERE pid = %s", [pid])
+        return str(cursor.fetchone()[0])

@@ -1,0 +1,93 @@
+"""The row of a bulk operation: what it is to do, how far it is, what came of it. How it gets on is in progress.py."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models.functions import Now
+
+from events.bulk.kinds import Kind
+from fasthook.lib.fields import IdField, RefField
+
+
+class BulkStatus(models.TextChoices):
+    PLANNED = "PLANNED"
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+ONGOING = (BulkStatus.PLANNED, BulkStatus.RUNNING)
+
+
+class BulkOperation(models.Model):
+    """Kept as long as events. `lease_until` is when a worker may take it on; operations take turns by `turn_at`."""
+
+    id = IdField(prefix="bch", primary_key=True)
+    team_id = RefField()
+    type = models.TextField(choices=[(kind.value, kind.value) for kind in Kind])
+    status = models.TextField(choices=BulkStatus.choices, default=BulkStatus.PLANNED)
+    digest = models.BinaryField(max_length=32, help_text="Of team, type and filter as they were asked for.")
+    filter = models.JSONField(help_text="Query parameters of the list that it works through, the range without end.")
+    range_from = models.DateTimeField()
+    range_to = models.DateTimeField(help_text="Inside, to the millisecond; not after it was planned.")
+    position = RefField(default="", help_text="The last event or request that a page looked at.")
+    total_count = models.IntegerField()
+    total_exact = models.BooleanField()
+    queued_count = models.IntegerField(default=0)
+    skipped_count = models.IntegerField(default=0)
+    skipped = models.JSONField(default=dict, help_text="How many were passed over, by code.")
+    done_count = models.IntegerField(default=0, help_text="Without what bulk_outcome still holds.")
+    failed_count = models.IntegerField(default=0, help_text="Without what bulk_outcome still holds.")
+    failure_message = models.TextField(null=True)
+    requested_by = models.TextField()
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    turn_at = models.DateTimeField(null=True, help_text="When a worker last took it on.")
+    lease_until = models.DateTimeField(db_default=Now())
+    lease_token = models.UUIDField(null=True)
+    tries = models.SmallIntegerField(default=0, help_text="Claims since the last page that was saved.")
+
+    class Meta:
+        db_table = "bulk_operation"
+        verbose_name = "bulk operation"
+        constraints = [
+            # No two identical ones at once.
+            models.UniqueConstraint(
+                fields=["digest"],
+                condition=models.Q(status__in=["PLANNED", "RUNNING"]),
+                name="bulk_operation_once_at_a_time",
+            ),
+        ]
+        indexes = [
+            # Readers: the claim, beat's look for what is due, and the bound on a team's ongoing ones.
+            models.Index(
+                fields=["lease_until"],
+                condition=models.Q(status__in=["PLANNED", "RUNNING"]),
+                name="bulk_operation_ongoing",
+            ),
+            # Reader: the list.
+            models.Index(fields=["team_id", "id"], name="bulk_operation_team"),
+        ]
+
+    def __str__(self) -> str:
+        return self.id
+
+
+class BulkOutcome(models.Model):
+    """Deliveries of an operation that ended, of one batch of recording or routing; folded into its row later.
+
+    Adding rows waits for nobody, where counting in the operation's row would make delivery workers wait for each other.
+    """
+
+    operation_id = RefField()
+    done = models.IntegerField()
+    failed = models.IntegerField()
+
+    class Meta:
+        db_table = "bulk_outcome"
+        indexes = [
+            # Readers: what an operation's answer adds to its row; folding.
+            models.Index(fields=["operation_id"], name="bulk_outcome_operation"),
+        ]

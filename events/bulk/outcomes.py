@@ -1,0 +1,37 @@
+"""What came of an operation's deliveries: rows that recording and routing add, folded into the operation's own.
+
+An outcome counts once, when a delivery of the operation ends: by a success, or by a failure that plans no other try.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from django.db import connection
+from django.db.models import IntegerField, OuterRef, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
+
+from events.bulk.models import BulkOperation, BulkOutcome
+from fasthook.lib.sql import load_statements
+
+SQL = load_statements(Path(__file__).parent.parent / "sql" / "bulk.sql")
+PAGE: Final = 5000
+
+
+def with_outcomes(rows: QuerySet[BulkOperation]) -> QuerySet[BulkOperation]:
+    """Each with `late_done` and `late_failed`, what is not folded yet. One statement, so nothing counts twice."""
+    return rows.annotate(late_done=_late("done"), late_failed=_late("failed"))
+
+
+def fold_outcomes() -> int:
+    """A page of them; how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(SQL["fold_outcomes"], {"limit": PAGE})
+        return int(cursor.fetchone()[0])
+
+
+def _late(column: str) -> Any:
+    rows = BulkOutcome.objects.filter(operation_id=OuterRef("id")).order_by().values("operation_id")
+    total = Subquery(rows.annotate(total=Sum(column)).values("total"), output_field=IntegerField())
+    return Coalesce(total, 0)

@@ -1,0 +1,101 @@
+"""One page of an operation: its effects and its position, in one transaction. So a page happens once or not at all.
+
+What is looked for is looked for before the gate is held, and looked at again under the locks: an event that was
+delivered in between is not sent again.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import psycopg
+from django.db import IntegrityError, connection, transaction
+
+from events import replay
+from events.bounded_reads import bounded_read
+from events.bulk import progress
+from events.bulk.kinds import Kind
+from events.bulk.models import BulkOperation
+from events.bulk.progress import Lease, PageCounts
+from events.bulk.selection import Selection, about_text, read_candidates, still_matching
+from events.gate import hold_gate
+from events.partitions import ensure_partitions
+from events.refusals import Refusal
+from events.states import IgnoredCause, Trigger
+
+
+class Lost(Exception):
+    """The operation was cancelled, or another worker has it; nothing has been written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """`stages` are to be nudged now that it is committed."""
+
+    counts: PageCounts
+    stages: frozenset[str]
+
+
+def run_page(operation: BulkOperation, lease: Lease, selection: Selection) -> Page | None:
+    """None when there was none left. Lost; InvalidInput RANGE_TOO_WIDE when its rows cannot be found in time."""
+    with bounded_read():
+        _read_by_index()
+        ids = read_candidates(selection, after=operation.position)
+        wanted = about_text(selection, ids)
+    if not ids:
+        return None
+    try:
+        return _write(operation, lease, selection, wanted, position=ids[-1])
+    except IntegrityError as error:
+        if not isinstance(error.__cause__, psycopg.errors.CheckViolation):
+            raise
+        # New requests have no partition: beat was away for a week.
+        ensure_partitions(now=datetime.now(UTC))
+        return _write(operation, lease, selection, wanted, position=ids[-1])
+
+
+def _write(
+    operation: BulkOperation, lease: Lease, selection: Selection, wanted: Sequence[str], *, position: str
+) -> Page:
+    with transaction.atomic():
+        _read_by_index()
+        hold_gate(connection)
+        page = _act(selection, wanted, batch_operation_id=operation.id)
+        if not progress.save_page(lease, operation, page.counts, position=position):
+            raise Lost
+    return page
+
+
+def _act(selection: Selection, wanted: Sequence[str], *, batch_operation_id: str) -> Page:
+    if selection.kind is Kind.REQUEST_RETRY:
+        replayed = replay.replay_requests(connection, wanted, batch_operation_id=batch_operation_id)
+        return Page(PageCounts(len(replayed.created), _by_code(replayed.skipped)), replayed.stages)
+    _lock_jobs(wanted)
+    ids = still_matching(selection, wanted)
+    if selection.kind is Kind.EVENT_CANCEL:
+        cause = IgnoredCause.CANCELLED_IN_BULK
+        cancelled = replay.cancel_events(connection, ids, cause=cause, batch_operation_id=batch_operation_id)
+        number = len(cancelled.cancelled)
+        return Page(PageCounts(number, _by_code(cancelled.skipped), done=number), frozenset())
+    requeued = replay.requeue_events(connection, ids, trigger=Trigger.BULK_RETRY, batch_operation_id=batch_operation_id)
+    return Page(PageCounts(len(requeued.queued), _by_code(requeued.skipped)), requeued.stages)
+
+
+def _lock_jobs(ids: Sequence[str]) -> None:
+    """A delivery that ends just now has been recorded after this, or will find its job taken."""
+    if ids:
+        with connection.cursor() as cursor:
+            cursor.execute(replay.SQL["lock_jobs"], {"ids": list(ids)})
+
+
+def _by_code(skipped: Mapping[str, Refusal]) -> Mapping[str, int]:
+    return Counter(refusal.value for refusal in skipped.values())
+
+
+def _read_by_index() -> None:
+    with connection.cursor() as cursor:
+        # Also in a day's fresh partition, which has no statistics yet.
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL jit = off")

@@ -1,0 +1,125 @@
+"""The progress of an operation in its row: claimed under a lease, saved with each page's effects, ended once.
+
+Every write is guarded by the lease's token: a worker that was cancelled, or taken over because it was too long away,
+changes nothing, and its page is rolled back. Times are the database's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce, Now
+
+from events.bulk.models import ONGOING, BulkOperation, BulkStatus
+
+# A page takes a second; one that had to look for long may be taken over, and is rolled back then.
+LEASE: Final = timedelta(seconds=15)
+# Claims without a page saved in between: then it is what ends its workers.
+MAX_TRIES: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    operation_id: str
+    token: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class PageCounts:
+    """Of one page. `done`: what is over at once, since it was cancelled and not sent anywhere."""
+
+    queued: int
+    skipped: Mapping[str, int]
+    done: int = 0
+
+
+def is_any_due() -> bool:
+    return _due().exists()
+
+
+def claim(token: UUID) -> tuple[BulkOperation, Lease] | None:
+    """Takes on an operation of the team whose last turn is the longest ago, and of its operations the one likewise."""
+    ongoing = BulkOperation.objects.filter(status__in=ONGOING, team_id=OuterRef("team_id"), turn_at__isnull=False)
+    team_turn = Subquery(ongoing.order_by("-turn_at").values("turn_at")[:1])
+    with transaction.atomic():
+        rows = (
+            _due()
+            .annotate(team_turn=team_turn)
+            .order_by(F("team_turn").asc(nulls_first=True), F("turn_at").asc(nulls_first=True), "id")
+        )
+        row = rows.select_for_update(skip_locked=True, of=("self",)).first()
+        if row is None:
+            return None
+        BulkOperation.objects.filter(pk=row.pk).update(
+            status=BulkStatus.RUNNING,
+            started_at=Coalesce(F("started_at"), Now()),
+            turn_at=Now(),
+            lease_until=Now() + LEASE,
+            lease_token=token,
+            tries=F("tries") + 1,
+        )
+    return row, Lease(row.id, token)
+
+
+def save_page(lease: Lease, operation: BulkOperation, counts: PageCounts, *, position: str) -> bool:
+    """In the transaction of the page's effects, last. Brings `operation` up to date; False when it is no longer this
+    worker's."""
+    skipped = dict(operation.skipped)
+    for code, count in counts.skipped.items():
+        skipped[code] = skipped.get(code, 0) + count
+    passed_over = sum(counts.skipped.values())
+    saved = _write(
+        lease,
+        position=position,
+        queued_count=F("queued_count") + counts.queued,
+        skipped_count=F("skipped_count") + passed_over,
+        skipped=skipped,
+        done_count=F("done_count") + counts.done,
+        lease_until=Now() + LEASE,
+        tries=0,
+    )
+    if saved:
+        operation.position, operation.skipped = position, skipped
+        operation.queued_count += counts.queued
+        operation.skipped_count += passed_over
+    return saved
+
+
+def release(lease: Lease, *, after: timedelta = timedelta()) -> None:
+    """Lets another worker go on from the last page; whoever else waits comes first."""
+    _write(lease, lease_until=Now() + after, lease_token=None, tries=0)
+
+
+def complete(lease: Lease) -> bool:
+    """`total_count` becomes what was there in the end: rows may have changed since they were counted."""
+    total = F("queued_count") + F("skipped_count")
+    return _write(lease, total_count=total, total_exact=True, **_ended(BulkStatus.COMPLETED))
+
+
+def fail(lease: Lease, message: str) -> bool:
+    return _write(lease, failure_message=message, **_ended(BulkStatus.FAILED))
+
+
+def cancel(operation_id: str) -> bool:
+    """False when it was over. A page that is under way either was saved before, or is rolled back."""
+    rows = BulkOperation.objects.filter(pk=operation_id, status__in=ONGOING)
+    return rows.update(**_ended(BulkStatus.CANCELLED)) == 1
+
+
+def _due() -> QuerySet[BulkOperation]:
+    return BulkOperation.objects.filter(status__in=ONGOING, lease_until__lte=Now())
+
+
+def _ended(status: BulkStatus) -> dict[str, Any]:
+    return {"status": status, "finished_at": Now(), "lease_token": None}
+
+
+def _write(lease: Lease, **values: Any) -> bool:
+    rows = BulkOperation.objects.filter(pk=lease.operation_id, lease_token=lease.token, status=BulkStatus.RUNNING)
+    return rows.update(**values) == 1
