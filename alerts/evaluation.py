@@ -15,7 +15,7 @@ import structlog
 from django.db import OperationalError, connection, transaction
 
 from alerts import standing
-from alerts.conditions import backlog, disabled, failure_rate, rejected
+from alerts.conditions import backlog, disabled, failed_operations, failure_rate, rejected
 from alerts.conditions.observation import Observation
 from alerts.models import AlertRule
 from alerts.outbox import write_notifications
@@ -39,6 +39,7 @@ _CONDITIONS: Final[Mapping[tuple[RuleType, ...], Observe]] = {
         RuleType.DESTINATION_DISABLED,
         RuleType.CONNECTION_DISABLED,
     ): disabled.observe,
+    (RuleType.BULK_OPERATION_FAILED,): failed_operations.observe,
 }
 
 

@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from alerts.conditions import backlog, disabled, failure_rate, rejected
+from alerts.conditions import backlog, disabled, failed_operations, failure_rate, rejected
 from alerts.conditions.observation import Observation
 from alerts.models import AlertNotification
 from alerts.rule_types import RuleType
 from alerts.tests.seed import make_attempts, make_echo, make_jobs, make_rule
 from connections.models import Connection
 from destinations.models import Destination
+from events.bulk.models import BulkOperation
 from events.models import DiscardedRequests
 from events.tests.seed import Project, make_event, make_request
 from fasthook.lib.ids import new_id
@@ -205,6 +206,39 @@ def test_notifications_that_are_rejected_are_not_counted(project: Project, now: 
     assert rejected.observe(now=now) == []
     make_request(project, now - MINUTE, **rejection)
     assert [each.value for each in rejected.observe(now=now)] == [1]
+
+
+# ---- Failed bulk operations
+
+
+def test_an_operation_that_broke_off_is_seen_while_its_window_lasts(
+    project: Project, other_project: Project, now: datetime
+) -> None:
+    rule = make_rule(project, RuleType.BULK_OPERATION_FAILED, config={"window_s": 600})
+
+    def make_operation(status: str, finished_at: datetime | None, owner: Project = project) -> BulkOperation:
+        return BulkOperation.objects.create(
+            team_id=owner.team.id,
+            type="event_bulk_retry",
+            status=status,
+            digest=new_id("bch").encode()[-32:],
+            filter={},
+            range_from=now,
+            range_to=now,
+            total_count=1,
+            total_exact=True,
+            requested_by="somebody",
+            created_at=now,
+            finished_at=finished_at,
+        )
+
+    failed = make_operation("FAILED", now - 5 * MINUTE)
+    make_operation("FAILED", now - 11 * MINUTE)
+    make_operation("COMPLETED", now - MINUTE)
+    make_operation("RUNNING", None)
+    make_operation("FAILED", now - MINUTE, other_project)
+    assert failed_operations.observe(now=now) == [Observation(rule.id, failed.id, "event_bulk_retry", 1.0)]
+    assert failed_operations.observe(now=now + 6 * MINUTE) == []
 
 
 # ---- Disabled
