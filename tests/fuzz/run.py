@@ -30,6 +30,7 @@ CHECKS = (
     "ignored_auth",
     "unsupported_method",
     "nothing_of_another_team",
+    "negative_data_rejection",
 )
 TEAM_PARAMETERS = [{"$ref": f"#/components/parameters/{name}"} for name in ("TeamHeader", "TeamQuery")]
 # Bytes as they came, which no schema says anything about.
