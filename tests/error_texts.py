@@ -13,11 +13,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 APPS = ("fasthook", "teams", "sources", "destinations", "connections", "events", "metrics", "alerts")
 FAMILY = "FastHookError"
-# They make an error, or its text, without being one of the family.
+# They make an error, or its text, without being one of the family. `refused` of a verdict is what ingress answers with.
 MAKERS = frozenset(
     {"invalid", "refused", "ValidationError", "Rejection", "envelope", "answer_error", "answer_unavailable", "_answer"}
 )
-VERDICTS = "sources.verification.verdict"
 # Shorter pieces occur everywhere and prove nothing.
 SHORTEST_PIECE = 6
 _CODE = re.compile(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+")
@@ -45,13 +44,7 @@ class ErrorSite:
 def error_sites() -> tuple[ErrorSite, ...]:
     trees = {path: ast.parse(path.read_text()) for path in _sources()}
     makers = MAKERS | _family(trees.values())
-    return tuple(site for path, tree in trees.items() for site in _sites(path, tree, _makers_in(tree, makers)))
-
-
-def _makers_in(tree: ast.Module, makers: frozenset[str]) -> frozenset[str]:
-    """What `refused` of a verdict says goes to the log, not to the caller."""
-    imported = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module == VERDICTS]
-    return makers - {alias.name for node in imported for alias in node.names}
+    return tuple(site for path, tree in trees.items() for site in _sites(path, tree, makers))
 
 
 @lru_cache(maxsize=1)
