@@ -108,14 +108,24 @@ class OfRequestStatus(OneOf):
         return [self.filter(qs, value).filter(rejection_cause=cause) for cause in REJECTION_CAUSES]
 
 
+class _TermField(forms.Field):
+    def to_python(self, value: Any) -> str:
+        text = str(value or "").strip()
+        if "\0" in text:
+            raise forms.ValidationError("must not hold a null character")
+        if len(text) > MAX_CHARACTERS:
+            raise forms.ValidationError(f"must not be longer than {MAX_CHARACTERS} characters")
+        return text
+
+
 @extend_schema_field({"type": "string", "maxLength": MAX_CHARACTERS})
 class Search(Filter):
     """Left to events/search.py, which wants the range as well."""
 
-    field_class = forms.CharField
+    field_class = _TermField
 
     def __init__(self) -> None:
-        super().__init__(max_length=MAX_CHARACTERS, help_text="An id, or text that the evidence holds, in either case.")
+        super().__init__(help_text="An id, or text that the evidence holds, in either case.")
 
     def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
         return qs

@@ -11,6 +11,7 @@ import pytest
 
 from connections.models import Connection, Transformation
 from connections.tests.factories import ConnectionFactory
+from events.bulk.models import BulkOperation
 from events.models import DeliveryJob
 from events.rehearsals.models import RuleRehearsal
 from events.tests.seed import make_event, make_request
@@ -18,6 +19,7 @@ from fasthook.testing import ApiCaller
 from teams.models import Team
 from tests.guides import filled
 from tests.refusals import (
+    bulk,
     connections,
     custom_responses,
     destinations,
@@ -32,7 +34,7 @@ from tests.refusals import (
 from tests.refusals.case import Refused
 from tests.world import World, belongings, make_world
 
-MODULES = (rules, filters, sources, custom_responses, destinations, connections, lists, evidence, metrics, teams)
+MODULES = (rules, filters, sources, custom_responses, destinations, connections, lists, evidence, bulk, metrics, teams)
 
 
 @pytest.fixture
@@ -84,6 +86,13 @@ def event_in_flight(world: World) -> str:
     return event.id
 
 
+def over_in_bulk(world: World) -> str:
+    row = BulkOperation.objects.get(pk=world.samples["events/bulk_operations/<str:operation_id>"])
+    row.status = "COMPLETED"
+    row.save(update_fields=["status"])
+    return row.id
+
+
 @pytest.fixture
 def ids(world: World, other_team: Team, client: ApiCaller) -> dict[str, str]:
     """What the cases speak of, by name."""
@@ -133,6 +142,7 @@ def ids(world: World, other_team: Team, client: ApiCaller) -> dict[str, str]:
         "empty": empty.id,
         "used": used.id,
         "over": over.id,
+        "over_in_bulk": over_in_bulk(world),
         "other_key": other_team.secrets.api_key,
     }
 

@@ -16,6 +16,8 @@ from alerts.rule_types import RuleType
 from alerts.tests.seed import make_channel, make_rule
 from connections.models import Connection, Transformation
 from connections.tests.factories import ConnectionFactory
+from events.bulk.kinds import Kind
+from events.bulk.models import BulkOperation
 from events.models import Event, TransformationExecution
 from events.rehearsals.models import RuleRehearsal
 from events.tests.seed import Project, make_attempt, make_event, make_request
@@ -128,6 +130,25 @@ def rehearsals(world: World) -> dict[str, str]:
     return {"rehearsals/<str:rehearsal_id>": row.id}
 
 
+def bulk_operations(world: World) -> dict[str, str]:
+    samples = {}
+    for kind, resource in ((Kind.EVENT_RETRY, "events"), (Kind.REQUEST_RETRY, "requests")):
+        row = BulkOperation.objects.create(
+            team_id=world.team.id,
+            type=kind.value,
+            digest=f"{world.team.id}{resource}".encode()[-32:],
+            filter={"from": "2026-05-29T10:00:00.000Z", "to": "2026-05-29T10:30:00.000Z"},
+            range_from=world.now,
+            range_to=world.now,
+            total_count=10,
+            total_exact=True,
+            requested_by="somebody@example.com",
+            created_at=world.now,
+        )
+        samples[f"{resource}/bulk_operations/<str:operation_id>"] = row.id
+    return samples
+
+
 def alerts(world: World) -> dict[str, str]:
     now, project = world.now, world.project
     channel = make_channel(project)
@@ -170,7 +191,14 @@ def alerts(world: World) -> dict[str, str]:
     }
 
 
-MAKERS: tuple[Callable[[World], dict[str, str]], ...] = (configuration, evidence, transformations, rehearsals, alerts)
+MAKERS: tuple[Callable[[World], dict[str, str]], ...] = (
+    configuration,
+    evidence,
+    transformations,
+    rehearsals,
+    bulk_operations,
+    alerts,
+)
 
 _DAY = "?date_range[start]=now-24h&date_range[end]=now"
 # What a read must be asked with; `{place}` is that sample.

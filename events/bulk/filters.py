@@ -68,30 +68,32 @@ class RequestBulkInput(BulkInput):
 def read_filter(reader: type[BulkInput], given: Any) -> tuple[Kind, dict[str, str]]:
     """The kind, and the query parameters of its list.
 
-    InvalidInput for unknown fields, for a status that the kind does not touch, and without any filter: an operation
-    over everything is asked for by its range.
+    InvalidInput for unknown fields, and for a status that the kind does not touch.
     """
     values = {name: value for name, value in read_input(reader, given).items() if value}
     kind = Kind(values.pop("type", reader.kinds[0]))
     params: dict[str, str] = values
     if "connection_id" not in params and "webhook_id" in params:
         params["connection_id"] = params.pop("webhook_id")
-    if not params.keys() - {"status"}:
-        raise InvalidInput(
-            f"say which {_MEANT[kind]}",
-            code="FILTER_TOO_WIDE",
-            fields={"from": ["is required unless another filter is given"]},
-        )
     if kind in TARGETS:
         params["status"] = _read_targets(kind, params.get("status"))
     return kind, dict(sorted(params.items()))
 
 
-_EVENTS_MEANT: Final = "events are meant: give from, or another filter such as connection_id"
+def refuse_everything(kind: Kind, params: Mapping[str, str]) -> None:
+    """InvalidInput without any filter: an operation over everything is asked for by its range."""
+    if params.keys() - {"status"}:
+        return
+    raise InvalidInput(
+        _MEANT[kind], code="FILTER_TOO_WIDE", fields={"from": ["is required unless another filter is given"]}
+    )
+
+
+_EVENTS_MEANT: Final = "say which events are meant: give from, or another filter such as connection_id"
 _MEANT: Final = {
     Kind.EVENT_RETRY: _EVENTS_MEANT,
     Kind.EVENT_CANCEL: _EVENTS_MEANT,
-    Kind.REQUEST_RETRY: "requests are meant: give from, or another filter such as source_id",
+    Kind.REQUEST_RETRY: "say which requests are meant: give from, or another filter such as source_id",
 }
 
 

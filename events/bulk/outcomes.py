@@ -1,4 +1,4 @@
-"""What came of an operation's deliveries: rows that recording and routing add, folded into the operation's own.
+"""What an operation has waiting, and what came of it: rows that recording and routing add, folded into its own.
 
 An outcome counts once, when a delivery of the operation ends: by a success, or by a failure that plans no other try.
 """
@@ -15,13 +15,21 @@ from django.db.models.functions import Coalesce
 from events.bulk.models import BulkOperation, BulkOutcome
 from fasthook.lib.sql import load_statements
 
-SQL = load_statements(Path(__file__).parent.parent / "sql" / "bulk.sql")
+SQL = load_statements(Path(__file__).parent / "sql" / "outcomes.sql")
 PAGE: Final = 5000
 
 
 def with_outcomes(rows: QuerySet[BulkOperation]) -> QuerySet[BulkOperation]:
     """Each with `late_done` and `late_failed`, what is not folded yet. One statement, so nothing counts twice."""
     return rows.annotate(late_done=_late("done"), late_failed=_late("failed"))
+
+
+def has_waiting(operation_id: str, *, at_least: int) -> bool:
+    """Whether so many of its events wait for their first try or their rules, or any of its requests for routing."""
+    with connection.cursor() as cursor:
+        cursor.execute(SQL["count_waiting"], {"id": operation_id, "up_to": at_least})
+        deliveries, is_routing = cursor.fetchone()
+    return bool(deliveries >= at_least or is_routing)
 
 
 def fold_outcomes() -> int:

@@ -13,12 +13,12 @@ from typing import Final
 from uuid import uuid4
 
 import structlog
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError
 
 from events.bulk import progress
 from events.bulk.kinds import Kind
 from events.bulk.models import BulkOperation
-from events.bulk.outcomes import SQL, fold_outcomes
+from events.bulk.outcomes import fold_outcomes, has_waiting
 from events.bulk.pages import Lost, run_page
 from events.bulk.progress import MAX_TRIES, Lease
 from events.bulk.selection import Selection, freeze
@@ -91,12 +91,7 @@ def _run_pages(operation: BulkOperation, lease: Lease, selection: Selection, sto
 
 
 def _has_enough_waiting(operation: BulkOperation) -> bool:
-    if operation.type == Kind.EVENT_CANCEL:
-        return False
-    with connection.cursor() as cursor:
-        cursor.execute(SQL["count_waiting"], {"id": operation.id, "up_to": MAX_WAITING})
-        deliveries, is_routing = cursor.fetchone()
-    return bool(deliveries >= MAX_WAITING or is_routing)
+    return operation.type != Kind.EVENT_CANCEL and has_waiting(operation.id, at_least=MAX_WAITING)
 
 
 def _selection_of(operation: BulkOperation) -> Selection:

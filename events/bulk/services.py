@@ -12,10 +12,11 @@ from django.db import transaction
 from events.bounded_reads import bounded_read
 from events.bulk import progress
 from events.bulk.counting import Census, take_census
-from events.bulk.filters import digest_of
+from events.bulk.filters import digest_of, refuse_everything
 from events.bulk.forecast import Forecast, forecast
 from events.bulk.kinds import Kind
 from events.bulk.models import ONGOING, BulkOperation
+from events.bulk.named import refuse_unknown_ids
 from events.bulk.selection import Selection, select
 from fasthook.lib.errors import Conflict
 from fasthook.lib.nudge import nudge_after_commit
@@ -39,6 +40,7 @@ class Plan:
 
 def plan_operation(team: Team, kind: Kind, params: Mapping[str, str], *, now: datetime) -> Plan:
     """Nothing is changed. InvalidInput (faulty filter; RANGE_TOO_WIDE)."""
+    refuse_unknown_ids(team.id, kind, params)
     selection = select(kind, team.id, params, now=now)
     census = take_census(selection)
     sample: list[Any] = []
@@ -52,8 +54,11 @@ def plan_operation(team: Team, kind: Kind, params: Mapping[str, str], *, now: da
 def start_operation(team: Team, kind: Kind, params: Mapping[str, str], *, actor: Actor, now: datetime) -> BulkOperation:
     """Begins soon, in a bulk worker, over what the filter picks up to now.
 
-    InvalidInput as for a plan; Conflict BULK_OPERATION_ONGOING (with its id) or TOO_MANY_BULK_OPERATIONS.
+    InvalidInput as for a plan, and FILTER_TOO_WIDE without any filter; Conflict BULK_OPERATION_ONGOING (with its id) or
+    TOO_MANY_BULK_OPERATIONS.
     """
+    refuse_everything(kind, params)
+    refuse_unknown_ids(team.id, kind, params)
     selection = select(kind, team.id, params, now=now)
     census = take_census(selection)
     digest = digest_of(team.id, kind, params, now=now)

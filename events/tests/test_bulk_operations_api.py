@@ -109,9 +109,6 @@ def test_lists_and_comma_lists_mean_the_same_and_targets_are_filled_in(api: ApiC
 @pytest.mark.parametrize(
     ("path", "body", "fields"),
     [
-        (EVENTS, {}, ["from"]),
-        (EVENTS, {"status": "FAILED"}, ["from"]),
-        (REQUESTS, {}, ["from"]),
         (EVENTS, {"from": "yesterday"}, ["from"]),
         (EVENTS, {"from": "now", "to": "now-1h"}, ["from"]),
         (EVENTS, {**RECENT, "status": "HOLD"}, ["status"]),
@@ -145,6 +142,18 @@ def test_without_any_filter_the_refusal_says_what_to_give(api: ApiCaller) -> Non
     )
 
 
+@pytest.mark.parametrize("field", ["id", "source_id", "connection_id", "destination_id", "request_id"])
+def test_an_id_that_the_team_does_not_have_is_refused(api: ApiCaller, team: Project, at: datetime, field: str) -> None:
+    (event_id,) = make_ended(team, 1, at=at)
+    event = Event.objects.get(id=event_id)
+    known = getattr(event, field)
+    assert start(api, **{field: known})["total_count"] == 1
+    answer = api.post(EVENTS, {field: [known, "x_none"]})
+    assert (answer.status_code, list(answer.json()["fields"])) == (422, [field])
+    assert answer.json()["error"].startswith(f"{field}: there is no ")
+    assert answer.json()["data"] == {"ids": ["x_none"]}
+
+
 def test_the_same_operation_is_not_started_twice_at_once(api: ApiCaller, team: Project) -> None:
     first = start(api, status=["FAILED", "CANCELLED"])
     for same in (
@@ -155,7 +164,8 @@ def test_the_same_operation_is_not_started_twice_at_once(api: ApiCaller, team: P
         answer = api.post(EVENTS, same)
         assert refusal(answer) == (409, "BULK_OPERATION_ONGOING", [])
         assert answer.json()["data"] == {"id": first["id"], "status": "PLANNED"}
-        assert first["id"] in answer.json()["error"]
+        told = f"the same operation is under way as {first['id']}: wait for it to end, or cancel it"
+        assert answer.json()["error"] == told
     start(api, status="FAILED")
     start(api, type="event_bulk_cancel")
     start(api, REQUESTS)
@@ -176,6 +186,8 @@ def test_a_team_has_a_bounded_number_under_way(api: ApiCaller, monkeypatch: pyte
     answer = api.post(EVENTS, RECENT)
     assert refusal(answer) == (409, "TOO_MANY_BULK_OPERATIONS", [])
     assert answer.json()["data"] == {"ids": ids}
+    told = "2 bulk operations of this team are under way; wait for one to end, or cancel it"
+    assert answer.json()["error"] == told
 
 
 @pytest.mark.usefixtures("nudges")
@@ -222,7 +234,9 @@ def test_they_do_not_exist_for_a_stranger_and_are_not_started_by_a_viewer(
     assert stranger.get(f"{EVENTS}/{made['id']}").status_code == 404
     assert stranger.post(f"{EVENTS}/{made['id']}/cancel").status_code == 404
     assert stranger.get(EVENTS).json()["models"] == []
-    assert stranger.post(f"{EVENTS}/plan", {"connection_id": team.connection.id}).json()["count"] == 0
+    for path in (EVENTS, f"{EVENTS}/plan"):
+        answer = stranger.post(path, {"connection_id": team.connection.id})
+        assert refusal(answer) == (422, "INVALID_INPUT", ["connection_id"])
     assert start(stranger)["total_count"] == 0
     assert viewer.get(f"{EVENTS}/{made['id']}").status_code == 200
     assert viewer.get(f"{EVENTS}/plan?from=now-1h").json()["count"] == 2

@@ -122,11 +122,14 @@ def test_a_search_obeys_the_other_filters_and_the_team(
     assert found(api, "events", "") == found(api, "events", "needle")
 
 
-@pytest.mark.parametrize(("text", "fault"), [("a" * 201, "at most 200"), ("a%00b", "Null characters")])
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [("a" * 201, "q: must not be longer than 200 characters"), ("a%00b", "q: must not hold a null character")],
+)
 def test_a_term_that_cannot_be_looked_for_is_refused(api: ApiCaller, text: str, fault: str) -> None:
     answer = api.get(f"/v1/events?q={text}")
     assert (answer.status_code, list(answer.json()["fields"])) == (422, ["q"])
-    assert fault in answer.json()["error"]
+    assert answer.json()["error"] == fault
 
 
 def test_a_page_is_answered_though_counting_the_rest_takes_too_long(

@@ -8,7 +8,14 @@ import pytest
 from fasthook.lib.sql import load_statements
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("events/sql", "events/trace/sql", "alerts/sql", "alerts/conditions/sql", "metrics/prometheus/sql")
+FOLDERS = (
+    "events/sql",
+    "events/bulk/sql",
+    "events/trace/sql",
+    "alerts/sql",
+    "alerts/conditions/sql",
+    "metrics/prometheus/sql",
+)
 SQL_FILES = sorted(file for folder in FOLDERS for file in (ROOT / folder).glob("*.sql"))
 
 
