@@ -10,8 +10,11 @@ from __future__ import annotations
 from django.contrib import admin
 
 from events.branching import TRANSFORMATION_FAILED
+from events.bulk.models import ONGOING
+from events.bulk.services import cancel_operation
 from events.models import (
     Attempt,
+    BulkOperation,
     DeliveryJob,
     DeliveryLane,
     Event,
@@ -25,6 +28,7 @@ from events.rehearsals.services import cancel_rehearsal
 from fasthook.lib.staff import EvidenceAdmin
 from fasthook.lib.staff_actions import SafeAction, confirmed
 from fasthook.lib.staff_fields import Shown, linked, moment
+from teams.calls import current_who
 
 _AT = moment("created_at")
 _SOURCE = linked("source_id")
@@ -121,6 +125,25 @@ class TransformationExecutionAdmin(EvidenceAdmin):
         "duration_us",
         linked("transformation_id"),
         _EVENT,
+    )
+
+
+@admin.register(BulkOperation)
+class BulkOperationAdmin(EvidenceAdmin):
+    found_by = {"bch": "id", "tm": "team_id"}
+    # What was searched for (q) may quote a payload.
+    exclude = ("digest", "filter")
+    list_display = ("id", _AT, "status", "type", "total_count", "queued_count", "requested_by", linked("team_id"))
+    actions_detail = ("cancel",)
+
+    cancel = confirmed(
+        SafeAction(
+            label="Cancel",
+            effect="No further page of it is worked on. What its pages have queued or cancelled stays so.",
+            done="The bulk operation is cancelled.",
+            act=lambda row: cancel_operation(row, actor=current_who()),
+            is_open=lambda row: row.status in ONGOING,
+        )
     )
 
 

@@ -167,9 +167,9 @@ class AuditEntryAdmin(EvidenceAdmin):
         "id",
         "at",
         "action",
+        "resource_name",
         "actor_label",
         "ip",
-        "resource_name",
         linked("resource_id"),
         linked("team_id"),
     )

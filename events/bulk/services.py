@@ -21,6 +21,7 @@ from events.bulk.selection import Selection, select
 from fasthook.lib.errors import Conflict
 from fasthook.lib.nudge import nudge_after_commit
 from teams.audit import record
+from teams.calls import Who
 from teams.credentials import Actor
 from teams.models import Team
 
@@ -85,7 +86,7 @@ def start_operation(team: Team, kind: Kind, params: Mapping[str, str], *, actor:
     return row
 
 
-def cancel_operation(row: BulkOperation, *, actor: Actor) -> None:
+def cancel_operation(row: BulkOperation, *, actor: Actor | Who) -> None:
     """What its pages have done stays. Conflict BULK_OPERATION_OVER."""
     with transaction.atomic():
         is_cancelled = progress.cancel(row.id)

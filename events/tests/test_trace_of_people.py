@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from events.tests.seed import Project, make_attempt, make_event, make_request
+from events.tests.seed import Project, id_at, make_attempt, make_event, make_request
 from events.tests.tracing import MINUTE, audit, told, trace
 from fasthook.lib.clock import iso
 from fasthook.testing import ApiCaller
@@ -75,16 +75,23 @@ def test_bulk_operations_that_touched_an_event_are_told_at_their_first_attempt(
 ) -> None:
     row = make_request(team, then)
     last = then + 3 * MINUTE
+    second = id_at("bch", then + MINUTE)
+    audit(team, "bulk_operation.started", second, then + MINUTE)
     event = make_event(
-        row, team, then, status="FAILED", attempts=2, last_attempt_at=last, updated_at=last, batch_operation_id="bch_2"
+        row, team, then, status="FAILED", attempts=2, last_attempt_at=last, updated_at=last, batch_operation_id=second
     )
     for number, operation in ((1, None), (2, "bch_1")):
         at = then + number * MINUTE
         make_attempt(event, at, attempt_number=number, batch_operation_id=operation, trigger="BULK_RETRY")
     found = trace(api, row.id)
-    assert found["batch_operation_ids"] == ["bch_1", "bch_2"]
+    assert found["batch_operation_ids"] == sorted(["bch_1", second])
+    (started,) = [entry for entry in found["timeline"] if entry["kind"] == "action"]
+    assert (started["title"], started["batch_operation_id"]) == (
+        "Bulk operation started by maya@example.com",
+        second,
+    )
     operations = [entry for entry in found["timeline"] if entry["kind"] == "bulk_operation"]
     assert [(entry["batch_operation_id"], entry["at"]) for entry in operations] == [
         ("bch_1", iso(then + 2 * MINUTE)),
-        ("bch_2", iso(last)),
+        (second, iso(last)),
     ]

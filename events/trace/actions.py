@@ -13,8 +13,7 @@ from fasthook.lib.ids import time_of
 
 def tell_action(action: ActionRow, events: Mapping[str, Event]) -> Entry:
     """`event.retried` by a name becomes 'Event retried by ...'. `events` by id."""
-    what = action.action.replace(".", " ").replace("_", " ")
-    noun, _, verb = what.partition(" ")
+    noun, _, verb = action.action.replace("_", " ").partition(".")
     named = f"{noun} {action.resource_name}".strip()
     event = events.get(action.resource_id)
     return Entry(
@@ -26,6 +25,7 @@ def tell_action(action: ActionRow, events: Mapping[str, Event]) -> Entry:
         event_id=event.id if event else None,
         connection_id=action.resource_id if action.resource_type == "connection" else None,
         destination_id=action.resource_id if action.resource_type == "destination" else None,
+        batch_operation_id=action.resource_id if action.resource_type == "bulk_operation" else None,
         audit_id=action.id,
     )
 

@@ -19,7 +19,7 @@ from events.bounded_reads import bounded_read
 from events.models import DeliveryJob, Event, Request, RouteJob
 from events.selectors import CLOCK_SKEW, BranchCounts, count_branches, get_request_head
 from events.states import Status
-from fasthook.lib.ids import first_id_at, time_of
+from fasthook.lib.ids import first_id_at, is_id, time_of
 from fasthook.lib.pagination import Page, paginate
 from fasthook.lib.sql import load_statements
 from sources.models import Source
@@ -134,7 +134,7 @@ def read_evidence(team_id: str, request_id: str, params: Mapping[str, str], *, n
             attempts_each=attempts_each,
             runs=runs,
             jobs=DeliveryJob.objects.in_bulk([event.id for event in events]) if events else {},
-            actions=_actions(request, events, now=now, is_first=is_first),
+            actions=_actions(request, events, attempts, now=now, is_first=is_first),
             replays=_replays(request) if is_first else [],
         )
 
@@ -207,9 +207,14 @@ def _runs(request: Request, events: Sequence[Event]) -> list[RunRow]:
     return [RunRow(*row) for row in found]
 
 
-def _actions(request: Request, events: Sequence[Event], *, now: datetime, is_first: bool) -> list[ActionRow]:
-    """On the request and its events, and on connections and destinations while one of their branches was open."""
+def _actions(
+    request: Request, events: Sequence[Event], attempts: Sequence[AttemptRow], *, now: datetime, is_first: bool
+) -> list[ActionRow]:
+    """On the request, its events and bulk operations, and on connections and destinations while a branch was open."""
+    rows: list[Request | Event | AttemptRow] = [*events, *attempts, *([request] if is_first else [])]
+    operations = {row.batch_operation_id for row in rows}
     spans = {event.id: (time_of(event.id), now) for event in events}
+    spans |= {operation: (time_of(operation), now) for operation in operations if operation and is_id("bch", operation)}
     if is_first:
         spans[request.id] = (time_of(request.id), now)
     for event in events:

@@ -1,4 +1,4 @@
-"""The support staff's site: finding, bounds, headers, and what staff may do."""
+"""The support staff's site: finding, lists, what is not shown, bounds and headers."""
 
 from __future__ import annotations
 
@@ -8,82 +8,24 @@ from urllib.parse import quote
 
 import pytest
 from django.contrib import admin
-from django.contrib.admin.utils import quote as quote_key
 from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from connections.models import Connection, Transformation
-from destinations.models import Destination
+from connections.models import Transformation
 from events.admin import EventAdmin
-from events.models import Event, RuleRehearsal
+from events.models import Event
 from events.tests.explaining import explained
 from events.tests.seed import Project, make_attempt, make_event, make_project, make_request
 from fasthook.support import site
+from fasthook.support.tests.pages import page_of, rehearsal
 from sources.models import Source
-from teams.models import AuditEntry, Membership, ProjectSecrets, User
-
-
-@pytest.fixture
-def now() -> datetime:
-    return datetime.now().astimezone()
-
-
-@pytest.fixture
-def team(db: None, now: datetime) -> Project:
-    return make_project("team", now=now)
-
-
-@pytest.fixture
-def root(db: None) -> User:
-    return User.objects.create_superuser("root@example.com", "a long password")
-
-
-@pytest.fixture
-def staff(root: User) -> Client:
-    http = Client()
-    http.force_login(root)
-    return http
-
-
-@pytest.fixture
-def clerk(db: None) -> Client:
-    """May view everything, and change sources."""
-    user = User.objects.create_user("clerk@example.com", "a long password", is_staff=True)
-    user.user_permissions.add(*Permission.objects.filter(codename__startswith="view_"))
-    user.user_permissions.add(Permission.objects.get(codename="change_source"))
-    http = Client()
-    http.force_login(user)
-    return http
-
-
-def page_of(row: Any) -> str:
-    return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[quote_key(row.pk)])
+from teams.models import AuditEntry, ProjectSecrets, User
 
 
 def find(http: Client, term: str) -> Any:
     return http.get(f"/admin/find/?q={quote(term)}")
-
-
-def audited() -> Any:
-    """Without the sign-in itself."""
-    return AuditEntry.objects.exclude(action__startswith="sign_in")
-
-
-def rehearsal(team: Project, now: datetime, **values: Any) -> RuleRehearsal:
-    return RuleRehearsal.objects.create(
-        team_id=team.team.id,
-        connection_id=team.connection.id,
-        source_id=team.source.id,
-        rules=[],
-        range_from=now,
-        range_to=now,
-        total_count=1,
-        requested_by="maya",
-        created_at=now,
-        **values,
-    )
 
 
 def test_an_id_of_any_kind_leads_to_its_page(staff: Client, team: Project, root: User, now: datetime) -> None:
@@ -198,100 +140,6 @@ def test_secrets_are_told_as_set_or_not_and_never_read(staff: Client, team: Proj
     assert "Not set" in text
     assert "https://***@h.example.com/p?***" in text
     assert "-secret" not in text
-
-
-@pytest.mark.parametrize(
-    ("model", "action"), [(Source, "disabled"), (Destination, "disabled"), (Connection, "disabled")]
-)
-def test_disabling_asks_first_acts_once_and_is_in_the_audit_log(
-    staff: Client, team: Project, root: User, model: Any, action: str
-) -> None:
-    row = model.objects.get()
-    url = page_of(row).replace("/change/", "/disable/")
-    assert url in staff.get(page_of(row)).content.decode()
-    question = staff.get(url)
-    assert (question.status_code, "Disable the" in question.content.decode()) == (200, True)
-    row.refresh_from_db()
-    assert row.disabled_at is None
-    assert not audited().exists()
-
-    answer = staff.post(url, follow=True)
-    assert "disabled." in next(str(message) for message in answer.context["messages"])
-    row.refresh_from_db()
-    assert row.disabled_at is not None
-    entry = audited().get()
-    assert (entry.action, entry.actor_type, entry.actor_id) == (f"{model._meta.model_name}.{action}", "staff", root.id)
-    assert (entry.team_id, entry.resource_id, entry.before) == (team.team.id, row.id, {"disabled_at": None})
-    assert url not in answer.content.decode()
-    staff.post(url)
-    assert audited().count() == 1
-
-
-def test_a_connection_that_staff_disable_settles_what_waits(staff: Client, team: Project) -> None:
-    staff.post(page_of(team.connection).replace("/change/", "/disable/"))
-    assert Connection.objects.get().settle_requested_at is not None
-
-
-def test_cancelling_a_rehearsal_is_confirmed_audited_and_refused_when_it_is_over(
-    staff: Client, team: Project, root: User, now: datetime
-) -> None:
-    row = rehearsal(team, now)
-    url = page_of(row).replace("/change/", "/cancel/")
-    assert staff.get(url).status_code == 200
-    row.refresh_from_db()
-    assert row.status == "PLANNED"
-    done = staff.post(url, follow=True)
-    assert [str(message) for message in done.context["messages"]] == ["The rehearsal is cancelled."]
-    row.refresh_from_db()
-    assert row.status == "CANCELLED"
-    assert list(audited().values_list("action", "resource_id", "actor_type")) == [
-        ("rehearsal.cancelled", row.id, "staff")
-    ]
-    answer = staff.post(url, follow=True)
-    assert [str(message) for message in answer.context["messages"]] == [
-        "Nothing was changed: this rehearsal is cancelled and cannot be cancelled."
-    ]
-    assert audited().count() == 1
-
-
-def test_only_staff_who_might_change_such_rows_may_act(clerk: Client, team: Project) -> None:
-    assert clerk.get(page_of(team.source)).status_code == 200
-    assert clerk.post(page_of(team.source).replace("/change/", "/disable/")).status_code == 302
-    assert Source.objects.get().disabled_at is not None
-    assert "/disable/" not in clerk.get(page_of(team.destination)).content.decode()
-    for method in (clerk.get, clerk.post):
-        assert method(page_of(team.destination).replace("/change/", "/disable/")).status_code == 403
-    assert Destination.objects.get().disabled_at is None
-
-
-def test_changes_by_forms_are_in_the_audit_log_without_values(staff: Client, team: Project, root: User) -> None:
-    form = {"name": "renamed", "memberships-TOTAL_FORMS": "1", "memberships-INITIAL_FORMS": "0"}
-    form |= {"memberships-0-team": team.team.id, "memberships-0-user": root.id, "memberships-0-role": "viewer"}
-    assert staff.post(page_of(team.team), form).status_code == 302
-    entry = audited().get()
-    assert (entry.action, entry.team_id, entry.actor_type, entry.actor_id) == (
-        "team.updated",
-        team.team.id,
-        "staff",
-        root.id,
-    )
-    assert entry.meta == {
-        "changes": [
-            {"changed": {"fields": ["Name"]}},
-            {"added": {"name": "membership", "object": "root@example.com in renamed (viewer)"}},
-        ]
-    }
-    membership = Membership.objects.get()
-    staff.post(page_of(membership).replace("/change/", "/delete/"), {"post": "yes"})
-    assert not Membership.objects.exists()
-    assert audited().latest("id").action == "membership.deleted"
-
-
-def test_acting_needs_the_form_of_our_own_page(root: User, team: Project) -> None:
-    http = Client(enforce_csrf_checks=True)
-    http.force_login(root)
-    assert http.post(page_of(team.source).replace("/change/", "/disable/")).status_code == 403
-    assert Source.objects.get().disabled_at is None
 
 
 def test_what_reads_too_long_is_stopped_and_says_so(
