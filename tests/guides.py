@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.urls import Resolver404, resolve
-
 from fasthook.testing import ApiCaller
 
 _PLACE = re.compile(r"\{([a-z]\w*)\}")
@@ -18,8 +16,7 @@ _PLACE = re.compile(r"\{([a-z]\w*)\}")
 class Curl:
     """One command. `{name}` in the call and in the body stands for an id; `keeps` is the name of the answer's own.
 
-    `shows` are paths of fields that the answer has (`models.0.status`); `is_` what some of them are. `awaits` says that
-    the route is still to come: once it is in the table, the command is made like the others.
+    `shows` are paths of fields that the answer has (`models.0.status`); `is_` what some of them are.
     """
 
     call: str
@@ -28,19 +25,12 @@ class Curl:
     shows: Sequence[str] = ()
     is_: Mapping[str, Any] = field(default_factory=dict)
     session: bool = False
-    awaits: bool = False
 
 
-def follow(
-    curls: Sequence[Curl], ids: dict[str, str], *, key: ApiCaller, session: ApiCaller | None = None
-) -> list[Curl]:
-    """Makes the commands; the ones whose route is not there yet are given back."""
-    left_out = []
+def follow(curls: Sequence[Curl], ids: dict[str, str], *, key: ApiCaller, session: ApiCaller | None = None) -> None:
+    """Makes the commands; each must succeed, and what it answers keeps for those that follow."""
     for curl in curls:
         method, _, path = curl.call.partition(" ")
-        if curl.awaits and not _has_route(path):
-            left_out.append(curl)
-            continue
         caller = session if curl.session and session is not None else key
         response = caller.call(method, filled(path, ids), filled(curl.body, ids))
         assert 200 <= response.status_code < 300, f"{curl.call}: {response.status_code} {response.content.decode()}"
@@ -51,16 +41,6 @@ def follow(
             assert _at(answer, name, curl.call) == filled(value, ids), f"{curl.call}: {name}"
         if curl.keeps:
             ids[curl.keeps] = answer["id"]
-    return left_out
-
-
-def _has_route(path: str) -> bool:
-    try:
-        match = resolve(f"/v1/{_PLACE.sub('x', path.partition('?')[0])}")
-    except Resolver404:
-        return False
-    # An id of another route may stand where this path has a word.
-    return hasattr(match.func, "actions") and len(match.kwargs) == len(_PLACE.findall(path.partition("?")[0]))
 
 
 def filled(value: Any, ids: Mapping[str, str]) -> Any:

@@ -214,6 +214,8 @@ def test_of_two_secrets_that_race_one_is_taken(project: Project) -> None:
 
     answers = run(work)
     assert sorted(answer.status for answer in answers) == [200, 401]
+    [late] = [answer.error for answer in answers if answer.status == 401]
+    assert late == "authentication failed: this source has its secret already"
     [taken] = [answer.headers["x-hook-secret"] for answer in answers if answer.status == 200]
     auth: Any = Source.objects.get(id=project.source.id).auth
     assert auth["secret"] == taken

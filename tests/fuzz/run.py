@@ -66,7 +66,11 @@ def furnish(account: Account) -> dict[str, list[str]]:
     ]
     execution = account.get(f"transformations/{transformation['id']}/executions")["models"][0]
     rehearsal = account.post(f"connections/{routes[0]['id']}/rehearsals", {"from": "now-1h"})
+    operation = account.post("events/bulk_operations", {"from": "now-1h", "status": "FAILED"})
     return {
+        # Most resources call their own id so.
+        "id": [source["id"], good["id"], routes[0]["id"], transformation["id"]],
+        "operation_id": [operation["id"]],
         "source_id": [source["id"]],
         "destination_id": [good["id"], bad["id"]],
         "connection_id": [route["id"] for route in routes],
