@@ -27,7 +27,10 @@ _SCALARS = (str, int, bool)
 
 
 @extend_schema_field(
-    {"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "maxItems": MAX_VALUES}]}
+    {
+        "oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
+        "description": f"At most {MAX_VALUES} different ones.",
+    }
 )
 class ValuesField(serializers.Field[Any, Any, Any, Any]):
     """A text, a comma list, or a list of texts, numbers or booleans; read into the comma list of different values."""
