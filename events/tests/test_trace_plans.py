@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import connection
 
 from events.models import Event
-from events.tests.explaining import explained
+from events.tests.explaining import explained, is_partition
 from events.tests.seeded import History
 from events.trace.reading import read_evidence
 from fasthook.lib.clock import utc_now
@@ -27,7 +27,9 @@ def test_a_trace_reads_little_and_by_an_index(readable: History) -> None:
     assert evidence.page.rows
     assert evidence.attempts
     for reading in readings:
-        assert reading.sequential == set(), reading.statement
+        # Of configuration a few dozen rows fill one block: there is no index to prefer.
+        long = {name for name in reading.sequential if is_partition(name) or name == AuditEntry._meta.db_table}
+        assert long == set(), reading.statement
         assert reading.rows <= 60, reading.statement
 
 
