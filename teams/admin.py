@@ -7,10 +7,16 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.hashers import is_password_usable
 from django.contrib.auth.models import Group
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.forms import (
+    AdminPasswordChangeForm,
+    UnfoldReadOnlyPasswordHashWidget,
+    UserChangeForm,
+    UserCreationForm,
+)
 
 from fasthook.lib.ids import time_of
 from fasthook.lib.staff import EvidenceAdmin, FoundById, ReadOnlyAdmin
@@ -37,7 +43,22 @@ class NewUserForm(_LowerCaseEmail, UserCreationForm):
         fields = ("email", "name")
 
 
+class PasswordIsSet(UnfoldReadOnlyPasswordHashWidget):
+    """Whether there is one. Django would show how it is hashed, and the beginning of the hash."""
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context(name, value, attrs)
+        is_set = bool(value) and is_password_usable(value)
+        return {**context, "summary": [{"label": "Set" if is_set else "Not set"}]}
+
+
 class UserForm(_LowerCaseEmail, UserChangeForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Without the right to change people there is no field.
+        if "password" in self.fields:
+            self.fields["password"].widget = PasswordIsSet()
+
     class Meta:
         model = User
         fields = "__all__"

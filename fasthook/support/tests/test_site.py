@@ -129,13 +129,18 @@ def test_a_time_that_is_none_is_said(staff: Client, team: Project) -> None:
     assert "before: must be an ISO 8601 time" in answer.content.decode()
 
 
-def test_secrets_are_told_as_set_or_not_and_never_read(staff: Client, team: Project) -> None:
+def test_secrets_are_told_as_set_or_not_and_never_read(staff: Client, clerk: Client, team: Project, root: User) -> None:
     Source.objects.filter(pk=team.source.id).update(auth_type="HMAC", auth={"secret": "source-secret"})
     with connection.cursor() as cursor:
         cursor.execute("UPDATE sources_source SET auth = 'no key can decrypt this'")
         cursor.execute("UPDATE destinations_destination SET url = 'https://u:pass-secret@h.example.com/p?k=url-secret'")
     text = staff.get(page_of(team.source)).content.decode()
     assert "Set. Secrets are never shown here." in text
+    for http in (staff, clerk):
+        answer = http.get(page_of(root))
+        assert answer.status_code == 200
+        assert "argon2" not in answer.content.decode()
+        assert root.password[-6:] not in answer.content.decode()
     text = staff.get(page_of(team.destination)).content.decode()
     assert "Not set" in text
     assert "https://***@h.example.com/p?***" in text
