@@ -23,11 +23,13 @@ from events.executions_api import ExecutionViewSet
 from events.rehearsals.api import RehearsalViewSet
 from events.replay_api import EventReplayViewSet, RequestReplayViewSet
 from events.trace.api import TraceViewSet
+from events.trial_delivery_api import TrialDeliveryViewSet
 from events.waiting_work import count_waiting
 from metrics.api import MetricsViewSet
 from sources.api import SourceViewSet
-from teams.api import LoginViewSet, ProjectSecretsViewSet, SessionViewSet
+from teams.api import AcceptViewSet, LoginViewSet, ProjectSecretsViewSet, SessionViewSet
 from teams.audit_api import AuditViewSet
+from teams.team_api import InvitationViewSet, MemberViewSet, TeamsViewSet, TeamViewSet
 
 sources: Callable[..., Any] = SourceViewSet.as_view
 destinations: Callable[..., Any] = DestinationViewSet.as_view
@@ -56,8 +58,16 @@ urlpatterns = [
     path("auth/login", LoginViewSet.as_view({"post": "login"})),
     path("auth/logout", SessionViewSet.as_view({"post": "logout"})),
     path("auth/me", SessionViewSet.as_view({"get": "me"})),
+    path("auth/accept-invitation", AcceptViewSet.as_view({"post": "accept"})),
     path("project-secrets", ProjectSecretsViewSet.as_view({"get": "retrieve", "put": "replace"})),
     path("project-secrets/rotate", ProjectSecretsViewSet.as_view({"post": "rotate"})),
+    # ---- Teams and their people
+    path("teams", TeamsViewSet.as_view({"get": "list", "post": "create"})),
+    path("teams/<str:team_id>", TeamViewSet.as_view({"get": "retrieve", "patch": "update"})),
+    path("teams/<str:team_id>/members", MemberViewSet.as_view({"get": "list", "post": "add"})),
+    path("teams/<str:team_id>/members/<str:user_id>", MemberViewSet.as_view({"patch": "update", "delete": "remove"})),
+    path("teams/<str:team_id>/invitations", InvitationViewSet.as_view({"get": "list"})),
+    path("teams/<str:team_id>/invitations/<str:invitation_id>", InvitationViewSet.as_view({"delete": "revoke"})),
     # ---- Who changed what
     path("audit", AuditViewSet.as_view({"get": "list"})),
     # ---- Sources
@@ -73,6 +83,7 @@ urlpatterns = [
     path("destinations/<str:id>", destinations(ROW, delete_with_connections=delete_destination_with_connections)),
     path("destinations/<str:id>/enable", destinations(action("enable"))),
     path("destinations/<str:id>/disable", destinations(action("disable"))),
+    path("destinations/<str:destination_id>/test", TrialDeliveryViewSet.as_view({"post": "test"})),
     # ---- Connections
     path("connections", connections(COLLECTION)),
     path("connections/count", connections(COUNT)),

@@ -21,7 +21,7 @@ from unfold.forms import (
 from fasthook.lib.ids import time_of
 from fasthook.lib.staff import EvidenceAdmin, FoundById, ReadOnlyAdmin
 from fasthook.lib.staff_fields import as_time, linked, moment
-from teams.models import AuditEntry, ConfigVersion, Membership, ProjectSecrets, SessionToken, Team, User
+from teams.models import AuditEntry, ConfigVersion, Invitation, Membership, ProjectSecrets, SessionToken, Team, User
 from teams.staff_audit import AuditedForms
 
 _CREATED = moment("created_at")
@@ -144,6 +144,16 @@ class MembershipAdmin(AuditedForms, FoundById):
     autocomplete_fields = ("team", "user")
 
 
+@admin.register(Invitation)
+class InvitationAdmin(ReadOnlyAdmin):
+    exclude = ("digest",)
+    list_display = ("email", "team", "role", _CREATED, moment("expires_at"))
+    list_select_related = ("team",)
+    found_by = {"inv": "id", "tm": "team_id"}
+    search_fields = ("email",)
+    ordering = ("-id",)
+
+
 @admin.register(ProjectSecrets)
 class ProjectSecretsAdmin(ReadOnlyAdmin):
     exclude = ("api_key_digest",)
@@ -183,6 +193,7 @@ class AuditEntryAdmin(EvidenceAdmin):
         "req": "resource_id",
         "bch": "resource_id",
         "rhr": "resource_id",
+        "inv": "resource_id",
     }
     list_display = (
         "id",

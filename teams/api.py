@@ -14,6 +14,7 @@ from fasthook.lib.inputs import read_input
 from fasthook.lib.viewset import ApiViewSet
 from teams.auth import Authenticated, SecretsPermission, TeamRequest, credential_of, memberships_of
 from teams.credentials import Credential, CredentialKind
+from teams.invitations import accept_invitation
 from teams.secrets import get_project_secrets, put_project_secrets, rotate_project_secrets
 from teams.serializers import (
     LoginInput,
@@ -27,7 +28,8 @@ from teams.serializers import (
     team_answer,
     user_answer,
 )
-from teams.sessions import end_session, sign_in
+from teams.sessions import Session, end_session, sign_in
+from teams.team_shapes import AcceptInput
 
 
 def _private(body: Any = None, *, status: int = 200) -> Response:
@@ -43,16 +45,35 @@ class LoginViewSet(ApiViewSet):
         given = read_input(LoginInput, request.data)
         client_ip = request.META.get("REMOTE_ADDR", "")
         session = sign_in(given["email"], given["password"], client_ip=client_ip, now=utc_now())
-        user = session.row.user
-        memberships = memberships_of(Credential(kind=CredentialKind.SESSION, user=user))
-        return _private(
-            {
-                "token": session.token,
-                "expires_at": iso(session.row.expires_at),
-                "user": user_answer(user),
-                "teams": membership_answers(memberships),
-            }
+        return _session_answer(session)
+
+
+class AcceptViewSet(ApiViewSet):
+    authentication_classes = []
+    permission_classes = []
+
+    @extend_schema(operation_id="accept_invitation", tags=["auth"], request=AcceptInput, responses={200: SessionOutput})
+    def accept(self, request: Request) -> Response:
+        """Puts you in the team that invited you, and signs you in."""
+        given = read_input(AcceptInput, request.data)
+        client_ip = request.META.get("REMOTE_ADDR", "")
+        session = accept_invitation(
+            given["token"], given["password"], name=given.get("name", ""), client_ip=client_ip, now=utc_now()
         )
+        return _session_answer(session)
+
+
+def _session_answer(session: Session) -> Response:
+    user = session.row.user
+    memberships = memberships_of(Credential(kind=CredentialKind.SESSION, user=user))
+    return _private(
+        {
+            "token": session.token,
+            "expires_at": iso(session.row.expires_at),
+            "user": user_answer(user),
+            "teams": membership_answers(memberships),
+        }
+    )
 
 
 class SessionViewSet(ApiViewSet):

@@ -135,12 +135,15 @@ class TeamPermission(BasePermission):
     def has_permission(self, request: Request, view: Any) -> bool:
         if not isinstance(request.auth, Credential):
             return False
-        team, actor = select_team(request.auth, requested_team_id(request))
+        team, actor = self.select(request, view, request.auth)
         if actor.reads_only and not self.allows_viewer(request):
             raise Forbidden("viewers may only read; ask an owner of the team for another role", code="ROLE_READ_ONLY")
         request.team, request.actor = team, actor  # type: ignore[attr-defined]
         act_as(who_is(actor))
         return True
+
+    def select(self, request: Request, view: Any, credential: Credential) -> tuple[Team, Actor]:
+        return select_team(credential, requested_team_id(request))
 
     def allows_viewer(self, request: Request) -> bool:
         return request.method in SAFE_METHODS

@@ -1,4 +1,4 @@
-"""The two bearer credentials as text: how they are made, what they look like, and who is speaking with one."""
+"""The credentials as text: how they are made, what they look like, and who is speaking with a bearer credential."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from teams.models import Role, Team, User
 
 API_KEY_PREFIX = "fhp_"
 SESSION_PREFIX = "fhs_"
+INVITATION_PREFIX = "fhi_"
 
 # `fh_api_` is the spelling of a guide; an operator may bring a key of that form along.
 API_KEY = re.compile(r"(?:fhp|fh_api)_[A-Za-z0-9_-]{32,200}")
 SESSION_TOKEN = re.compile(r"fhs_[A-Za-z0-9_-]{43}")
+INVITATION_TOKEN = re.compile(r"fhi_[A-Za-z0-9_-]{43}")
 
 
 class CredentialKind(StrEnum):
@@ -57,3 +59,7 @@ def new_api_key() -> str:
 
 def new_session_token() -> str:
     return SESSION_PREFIX + secrets.token_urlsafe(32)
+
+
+def new_invitation_token() -> str:
+    return INVITATION_PREFIX + secrets.token_urlsafe(32)

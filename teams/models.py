@@ -72,6 +72,25 @@ class Membership(models.Model):
         return f"{self.user} in {self.team} ({self.role})"
 
 
+class Invitation(models.Model):
+    """A place in a team for whoever has the token and the email's account, or makes it: see invitations.py."""
+
+    id = IdField(prefix="inv", primary_key=True)
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="invitations")
+    email = models.EmailField()
+    role = models.CharField(max_length=10, choices=Role.choices)
+    digest = models.CharField(max_length=64, unique=True)
+    invited_by = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["team", "email"], name="invitation_once")]
+
+    def __str__(self) -> str:
+        return f"{self.email} to {self.team} ({self.role})"
+
+
 def list_indexes(kind: str, *, by_name: bool = False) -> list[models.Index]:
     """Readers: a team's list of a resource, by time; `by_name` where no constraint has an index for that."""
     orders = {"created": "created_at", "updated": "updated_at", **({"name": "name"} if by_name else {})}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.apps import apps
@@ -22,9 +22,11 @@ from events.models import Event, TransformationExecution
 from events.rehearsals.models import RuleRehearsal
 from events.tests.seed import Project, make_attempt, make_event, make_request
 from fasthook.lib.clock import utc_now
+from fasthook.lib.crypto import credential_digest
 from teams.audit import Subject, record
 from teams.calls import SYSTEM
-from teams.models import Team
+from teams.models import Invitation, Membership, Role, Team
+from teams.tests.factories import UserFactory
 
 APPS = ("teams", "sources", "destinations", "connections", "events", "metrics", "alerts")
 
@@ -70,6 +72,7 @@ def configuration(world: World) -> dict[str, str]:
     return {
         "sources/<str:id>": connection.source_id,
         "destinations/<str:id>": connection.destination_id,
+        "destinations/<str:destination_id>": connection.destination_id,
         "connections/<str:id>": connection.id,
         "connections/<str:connection_id>": connection.id,
     }
@@ -111,6 +114,24 @@ def transformations(world: World) -> dict[str, str]:
         "transformations/<str:id>": row.id,
         "transformations/<str:transformation_id>": row.id,
         "transformations/<str:transformation_id>/executions/<str:execution_id>": execution.id,
+    }
+
+
+def people(world: World) -> dict[str, str]:
+    team, owner = world.team, UserFactory()
+    Membership.objects.create(team=team, user=owner, role=Role.OWNER)
+    invitation = Invitation.objects.create(
+        team=team,
+        email="invited@example.com",
+        role=Role.MEMBER,
+        digest=credential_digest(team.id),
+        invited_by=owner,
+        expires_at=world.now + timedelta(days=1),
+    )
+    return {
+        "teams/<str:team_id>": team.id,
+        "teams/<str:team_id>/members/<str:user_id>": owner.id,
+        "teams/<str:team_id>/invitations/<str:invitation_id>": invitation.id,
     }
 
 
@@ -198,6 +219,7 @@ MAKERS: tuple[Callable[[World], dict[str, str]], ...] = (
     rehearsals,
     bulk_operations,
     alerts,
+    people,
 )
 
 _DAY = "?date_range[start]=now-24h&date_range[end]=now"

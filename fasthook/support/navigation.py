@@ -16,6 +16,7 @@ _GROUPS: Final = (
             ("teams.Team", "groups"),
             ("teams.User", "person"),
             ("teams.Membership", "badge"),
+            ("teams.Invitation", "mail"),
             ("teams.ProjectSecrets", "key"),
             ("teams.SessionToken", "login"),
             ("teams.AuditEntry", "history"),
