@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from alerts import rules
+from alerts.defaults import DEFAULTS
 from alerts.models import AlertRule
 from alerts.rule_types import RuleType
 from alerts.tests.seed import make_channel, make_rule
 from events.tests.seed import Project
 from fasthook.testing import ApiCaller
+from teams.founding import create_team
 from teams.models import AuditEntry, Role
 from teams.sessions import create_session
 from teams.tests.factories import MembershipFactory
@@ -144,6 +146,12 @@ def test_a_team_has_a_bounded_number_of_rules(
     assert answer.json()["error"] == "a team has 2 alert rules at most; delete one first"
     assert api.post("alerts/rules/defaults").json()["code"] == "TOO_MANY_ALERT_RULES"
     assert AlertRule.objects.count() == 2
+
+
+def test_a_new_team_has_the_default_rules(project: Project) -> None:
+    user = MembershipFactory(team=project.team, role=Role.OWNER).user
+    team = create_team(user, "another", now=datetime.now(UTC))
+    assert AlertRule.objects.filter(team=team).count() == len(DEFAULTS) == 4
 
 
 def test_the_default_rules_come_back_when_they_are_asked_for(api: ApiCaller) -> None:

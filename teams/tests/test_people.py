@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from alerts.models import AlertRule
 from fasthook.lib.clock import utc_now
 from fasthook.lib.errors import FastHookError
 from fasthook.testing import ApiCaller, make_team
@@ -69,14 +68,13 @@ def accept(token: str, password: str = NEW_PASSWORD, **given: Any) -> Any:
 # ---- Teams
 
 
-def test_a_new_team_has_its_owner_its_secrets_and_default_rules(api: ApiCaller, owner: User, team: Team) -> None:
+def test_a_new_team_has_its_owner_and_its_secrets(api: ApiCaller, owner: User, team: Team) -> None:
     answer = api.post("teams", {"name": "the shop"})
     assert answer.status_code == 201
     made = answer.json()
     assert (made["name"], made["role"]) == ("the shop", "owner")
     row = Team.objects.get(pk=made["id"])
     assert roles(row) == {"owner@example.com": "owner"}
-    assert AlertRule.objects.filter(team=row).count() == 4
     shown = api.get("project-secrets", headers={"x-team-id": row.id}).json()
     assert ApiCaller(shown["api_key"]["value"]).get("sources").status_code == 200
     [entry] = AuditEntry.objects.filter(team_id=row.id)
