@@ -68,7 +68,7 @@ class _BulkViewSet(ApiViewSet):
         params = read_params(request.query_params)
         rows = BulkOperationFilter(params, queryset=self._rows(request), now=utc_now()).rows()
         page = paginate(
-            _in_bucket(rows, params.get("bucket") or "all"),
+            _in_bucket(rows, params.get("bucket", "all")),
             params=params,
             resource="bulk_operations",
             orders={"created_at": "id"},

@@ -61,4 +61,5 @@ CASES = [
         code="BULK_OPERATION_OVER",
     ),
     Refused("GET events?q=a%00b", error="q: must not hold a null character"),
+    Refused("GET events/bulk_operations?bucket=", error="bucket: must be one of: all, ongoing, history"),
 ]
