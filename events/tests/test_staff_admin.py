@@ -26,7 +26,7 @@ from events.models import (
 )
 from events.partitions import ensure_partitions
 from events.tests.seed import Project, make_attempt, make_event, make_request
-from teams.models import Membership, ProjectSecrets, Role, SessionToken, Team, User
+from teams.models import Invitation, Membership, ProjectSecrets, Role, SessionToken, Team, User
 
 APPS = ("teams", "sources", "destinations", "connections", "events")
 OWN = [model for label in APPS for model in apps.get_app_config(label).get_models()]
@@ -67,6 +67,14 @@ def evidence(team: Project, other_team: Project, root: User, now: datetime) -> E
     type(team.destination).objects.update(auth={"token": "destination-secret"}, auth_type="BEARER_TOKEN")
     Membership.objects.create(team=team.team, user=root, role=Role.OWNER)
     SessionToken.objects.create(user=root, digest="digest-secret", expires_at=now)
+    Invitation.objects.create(
+        team=team.team,
+        email="ada@example.com",
+        role=Role.MEMBER,
+        digest="digest-secret",
+        invited_by=root,
+        expires_at=now,
+    )
     headers = [["authorization", "header-secret"]]
     row = make_request(team, now, headers=headers, body=b"body-secret", query="key=query-secret")
     event = make_event(row, team, now, failure_message="TRANSFORMATION_FAILED: threw body-secret")
