@@ -9,6 +9,7 @@ from rest_framework import serializers
 from rest_framework.response import Response
 
 from connections.transformations.serializers import AnyJSONField
+from events.models import AttemptStatus
 from events.trial_delivery import Trial, try_destination
 from fasthook.lib.clock import utc_now
 from fasthook.lib.describe import refusals
@@ -28,7 +29,7 @@ class TrialInput(InputSerializer):
 
 class TrialOutput(serializers.Serializer[Any]):
     ok = serializers.BooleanField(help_text="The destination answered 2xx.")
-    status = serializers.ChoiceField(choices=["SUCCESSFUL", "FAILED"])
+    status = serializers.ChoiceField(choices=AttemptStatus.choices)
     destination_id = serializers.CharField()
     response_status = serializers.IntegerField(allow_null=True)
     response_headers = ObjectField(allow_null=True)

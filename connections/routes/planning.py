@@ -194,17 +194,17 @@ class _Planner:
         return [Planned(kind, row, delete(row, now=self._now), None) for row in rows]
 
     def _refuse_cutting_off(self) -> None:
+        """Of several the first by name is told."""
         doomed = {each.row.id: each for each in self._planned if each.action == "delete"}
-        for each in self._planned:
-            if each.kind != "connection" or each.action == "delete":
-                continue
-            named = {each.row.source_id, each.row.destination_id, *_transformations(each.row)}
-            for found in sorted(named & doomed.keys()):
+        kept = [each.row for each in self._planned if each.kind == "connection" and each.action != "delete"]
+        for connection in sorted(kept, key=lambda row: str(row.name)):
+            named = {connection.source_id, connection.destination_id, *_transformations(connection)}
+            for end in sorted((doomed[id_] for id_ in named & doomed.keys()), key=lambda each: str(each.row.name)):
                 raise Conflict(
-                    f"pruning would delete {doomed[found].kind} {doomed[found].row.name}, which connection "
-                    f"{each.row.name} uses; give the connections section as well, or keep it in the document",
+                    f"pruning would delete {end.kind} {end.row.name}, which connection {connection.name} uses; "
+                    "give the connections section as well, or keep it in the document",
                     code="HAS_CONNECTIONS",
-                    data={"id": found, "connection_id": each.row.id},
+                    data={"id": end.row.id, "connection_id": connection.id},
                 )
 
 
