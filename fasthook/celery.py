@@ -8,7 +8,7 @@ from typing import Any
 
 from celery import Celery
 from celery.platforms import SecurityWarning
-from celery.signals import setup_logging, worker_ready
+from celery.signals import setup_logging, task_prerun, worker_ready
 from django.conf import settings
 
 from fasthook.telemetry import say_at_once
@@ -22,6 +22,9 @@ app = Celery("fasthook")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["events", "metrics", "alerts"])
 
+# Without this, Celery closes the connection to Postgres after each task: every tick would open and warm one.
+app.conf["CELERY_DB_REUSE_MAX"] = 1_000
+app.conf.beat_scheduler = "fasthook.beat:Scheduler"
 app.conf.beat_schedule = {
     "tick": {
         "task": "events.tasks.tick",
@@ -68,6 +71,14 @@ def _keep_our_logging(**_: Any) -> None:
     from celery.apps import worker
 
     worker.safe_say = lambda text, *_: say_at_once(str(text))
+
+
+@task_prerun.connect
+def _look_at_the_connection(**_: Any) -> None:
+    # As Django does before a request: what Postgres has closed meanwhile is opened anew.
+    from django.db import close_old_connections
+
+    close_old_connections()
 
 
 @worker_ready.connect
