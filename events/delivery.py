@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -31,7 +32,8 @@ from destinations.outbound.oauth2 import TokenFault
 from events import queue
 from events.attempts import Catalogs, Prepared, conclude, fail_unsent, prepare
 from events.counting import count_claim, count_first_wait
-from events.lanes import Lane
+from events.intake import Intake
+from events.lanes import TICK_S, BulkPace, Lane
 from events.queue import AttemptResult, ClaimedJob, ClaimRequest
 from events.recording import Recorder
 from fasthook.lib import instruments
@@ -63,7 +65,7 @@ class Deliverer:
     """One per delivery process. `drain` may be called again and again; connections to receivers are kept between."""
 
     def __init__(self) -> None:
-        self._worker = uuid4()
+        self._intake = Intake(uuid4())
         self._claims = DataConnection("deliver claim")
         self._records = DataConnection("deliver record")
         self._threads = ThreadPoolExecutor(max_workers=3, thread_name_prefix="deliver")
@@ -73,19 +75,16 @@ class Deliverer:
         self._catalogs = Catalogs(
             SourceCatalog(), destination_catalog(), ConnectionCatalog(), signing_secrets_catalog()
         )
-        self._lanes: dict[str, Lane] = {}
         self._sending: dict[asyncio.Task[None], ClaimedJob] = {}
-        # Jobs that wait for a slot of their destination's rate.
-        self._slots: dict[str, tuple[asyncio.TimerHandle, ClaimedJob]] = {}
+        # Slots of destinations' rates that are still to come.
+        self._slots: dict[UUID, asyncio.TimerHandle] = {}
         # Lanes whose next job came late and waits for the rate to let it start.
         self._paced: dict[str, asyncio.TimerHandle] = {}
         # A job may be claimed again here before what came of its first claim could be recorded: both are held.
         self._held: dict[tuple[str, UUID], Held] = {}
-        self._held_bytes = 0
-        self._scan_after = ""
-        # The last claim took all that it might: there is probably more, on whatever lane.
-        self._cut = False
         self._wake = asyncio.Event()
+        # Bulk work may have become startable.
+        self._bulk_ready = asyncio.Event()
         self._outage = Outage(restored="claims.restored")
         self._delivered = 0
 
@@ -94,6 +93,7 @@ class Deliverer:
         self._delivered = 0
         loop = asyncio.get_running_loop()
         recording = asyncio.create_task(self._recorder.run())
+        feeding = asyncio.create_task(self._feed_bulk())
         try:
             more = True
             while more and not stopping.is_set():
@@ -103,6 +103,7 @@ class Deliverer:
                 more = not stopping.is_set() and await self._claim() > 0
             await self._finish(stopping)
         finally:
+            feeding.cancel()
             self._recorder.end()
             await recording
             await self._in_thread(self._release_lanes, [])
@@ -128,30 +129,14 @@ class Deliverer:
             if time.monotonic() - renewed_at >= RENEW_S:
                 await asyncio.sleep(AGAIN_S)
                 continue
-            claimed = await self._claim() if self._room > 0 else 0
+            claimed = await self._claim() if self._intake.room > 0 else 0
             now = time.monotonic()
-            if claimed or self._load or self._scan_after:
+            if claimed or self._held or self._intake.scan_after:
                 idle_since = now
             elif now - idle_since >= LINGER_S:
                 return
-            # A claim that was cut short, or that did not see every destination, goes on at once.
-            goes_on = (self._cut or self._scan_after) and self._room > 0
-            if not goes_on and not (claimed and self._wants_more):
+            if not self._intake.goes_on and not (claimed and self._intake.wants_more):
                 await self._wait(0.5)
-
-    @property
-    def _load(self) -> int:
-        return len(self._held)
-
-    @property
-    def _room(self) -> int:
-        if self._held_bytes >= settings.DELIVER_CLAIM_BYTES * 2:
-            return 0
-        return min(settings.DELIVER_CLAIM, settings.DELIVER_IN_FLIGHT - self._load)
-
-    @property
-    def _wants_more(self) -> bool:
-        return self._cut or any(lane.runs_low for lane in self._lanes.values())
 
     async def _wait(self, seconds: float) -> None:
         try:
@@ -161,43 +146,23 @@ class Deliverer:
 
     async def _claim(self) -> int:
         """Claims what there is room for and starts it; the count. 0 as well while Postgres is away."""
-        rooms = {lane.destination_id: lane.room for lane in self._lanes.values() if lane.load}
-        request = ClaimRequest(
-            worker=self._worker,
-            limit=self._room,
-            max_bytes=settings.DELIVER_CLAIM_BYTES,
-            room=settings.DELIVER_CLAIM,
-            rooms=rooms,
-            lease_s=settings.DELIVER_LEASE_S,
-            scan_after=self._scan_after,
-        )
+        request = self._intake.plan()
         leased_until = time.monotonic() + settings.DELIVER_LEASE_S
         try:
             claim = await self._in_thread(self._claim_and_refresh, request)
         except (psycopg.OperationalError, DatabaseError) as error:
             self._outage.failed("claim.failed", error)
-            self._scan_after = ""
-            self._cut = False
+            self._intake.note_failure()
             await asyncio.sleep(AGAIN_S)
             return 0
         self._outage.over()
         count_claim("deliver", [job.tries for job in claim.jobs], limit=request.limit)
-        self._scan_after = claim.scanned_to
-        self._cut = len(claim.jobs) >= request.limit or sum(job.body_size for job in claim.jobs) >= request.max_bytes
-        taken: dict[str, int] = {}
         for job in claim.jobs:
-            taken[job.destination_id] = taken.get(job.destination_id, 0) + 1
             self._held[job.event_id, job.lease_token] = Held(job, leased_until)
-            self._held_bytes += job.body_size
+            self._intake.hold(job)
             self._accept(job)
         instruments.deliveries_held.set(len(self._held))
-        for destination_id, count in taken.items():
-            lane = self._lanes[destination_id]
-            lane.hungry = count >= rooms.get(destination_id, lane.max_concurrency)
-        if len(claim.jobs) < request.limit and not (request.scan_after or claim.scanned_to):
-            # Every lane was asked, and there was room: what came away empty has nothing more.
-            for lane in self._lanes.values():
-                lane.hungry = lane.hungry and lane.destination_id in taken
+        self._intake.note(request, claim)
         if len(claim.jobs) == settings.DELIVER_CLAIM:
             recruit("deliver")
         return len(claim.jobs)
@@ -220,46 +185,79 @@ class Deliverer:
 
     def _accept(self, job: ClaimedJob) -> None:
         lane = self._lane(job)
+        lane.add(job)
         if job.wait_s > 0:
-            lane.slotted += 1
-            self._slots[job.event_id] = asyncio.get_running_loop().call_later(job.wait_s, self._take_slot, job), job
+            name = uuid4()
+            self._slots[name] = asyncio.get_running_loop().call_later(job.wait_s, self._open_slot, lane, name)
         else:
-            lane.add(job)
+            lane.open_slots += 1
             self._start_waiting(lane)
 
-    def _take_slot(self, job: ClaimedJob) -> None:
-        del self._slots[job.event_id]
-        lane = self._lane(job)
-        lane.slotted -= 1
-        lane.add(job)
+    def _open_slot(self, lane: Lane, name: UUID) -> None:
+        del self._slots[name]
+        lane.open_slots += 1
         self._start_waiting(lane)
 
     def _lane(self, job: ClaimedJob) -> Lane:
         destination = self._catalogs.destinations.get(job.destination_id)
         concurrency = destination.max_concurrency if destination else 1
-        lane = self._lanes.get(job.destination_id)
+        lane = self._intake.lanes.get(job.destination_id)
         if lane is None:
-            lane = self._lanes[job.destination_id] = Lane(job.destination_id, concurrency)
+            lane = self._intake.lanes[job.destination_id] = Lane(job.destination_id, concurrency)
         lane.max_concurrency = concurrency
         lane.pace_s = job.pace_s
         return lane
 
     def _start_waiting(self, lane: Lane) -> None:
-        while lane.has_waiting and lane.has_free_sender:
-            wait_s = lane.wait_before_start(time.monotonic())
-            if wait_s:
-                self._start_later(lane, wait_s)
-                return
-            job = lane.take_next()
-            lane.in_flight += 1
-            task = asyncio.create_task(self._deliver(job, lane))
-            self._sending[task] = job
-            task.add_done_callback(self._forget)
+        while lane.may_start and self._is_time(lane):
+            self._start(lane)
+        if lane.may_start_bulk:
+            self._bulk_ready.set()
+
+    async def _feed_bulk(self) -> None:
+        """Begins bulk work beside the rest, a little each tick."""
+        pace = BulkPace()
+        loop = asyncio.get_running_loop()
+        while True:
+            if not self._start_bulk(pace.burst):
+                self._bulk_ready.clear()
+                await self._bulk_ready.wait()
+                continue
+            due = loop.time() + TICK_S
+            await asyncio.sleep(TICK_S)
+            pace.observe(loop.time() - due)
+
+    def _start_bulk(self, most: int) -> int:
+        """Lane by lane in turn; how many."""
+        started = 0
+        lanes = deque(lane for lane in self._intake.lanes.values() if lane.may_start_bulk)
+        while lanes and started < most:
+            lane = lanes.popleft()
+            if self._is_time(lane):
+                self._start(lane)
+                started += 1
+                if lane.may_start_bulk:
+                    lanes.append(lane)
+        return started
+
+    def _is_time(self, lane: Lane) -> bool:
+        """Takes the start as far as the rate goes. Otherwise the lane is looked at again when it is time."""
+        if lane.destination_id in self._paced:
+            return False
+        wait_s = lane.wait_before_start(time.monotonic())
+        if wait_s:
+            self._start_later(lane, wait_s)
+        return not wait_s
+
+    def _start(self, lane: Lane) -> None:
+        job = lane.start_next()
+        task = asyncio.create_task(self._deliver(job, lane))
+        self._sending[task] = job
+        task.add_done_callback(self._forget)
 
     def _start_later(self, lane: Lane, wait_s: float) -> None:
-        if lane.destination_id not in self._paced:
-            timer = asyncio.get_running_loop().call_later(wait_s, self._start_paced, lane)
-            self._paced[lane.destination_id] = timer
+        timer = asyncio.get_running_loop().call_later(wait_s, self._start_paced, lane)
+        self._paced[lane.destination_id] = timer
 
     def _start_paced(self, lane: Lane) -> None:
         del self._paced[lane.destination_id]
@@ -281,7 +279,7 @@ class Deliverer:
             log.exception("attempt.failed", event_id=job.event_id)
             self._recorder.add(fail_unsent(job, self._catalogs, "INTERNAL_ERROR", "FastHook failed; see its log"))
         finally:
-            lane.in_flight -= 1
+            lane.end(job)
             self._start_waiting(lane)
             if lane.runs_low:
                 self._wake.set()
@@ -319,14 +317,13 @@ class Deliverer:
     def _let_go(self, jobs: list[ClaimedJob]) -> None:
         for job in jobs:
             if self._held.pop((job.event_id, job.lease_token), None) is not None:
-                self._held_bytes -= job.body_size
+                self._intake.let_go(job)
         instruments.deliveries_held.set(len(self._held))
         self._wake_if_room()
 
     def _wake_if_room(self) -> None:
-        for destination_id in [name for name, lane in self._lanes.items() if not lane.load and not lane.hungry]:
-            del self._lanes[destination_id]
-        if self._wants_more:
+        self._intake.forget_idle_lanes()
+        if self._intake.wants_more:
             self._wake.set()
 
     async def _give_back(self, jobs: list[ClaimedJob]) -> None:
@@ -343,15 +340,15 @@ class Deliverer:
         lease_s = settings.DELIVER_LEASE_S
         renewed_until = time.monotonic() + lease_s
         ageing = [held for held in self._held.values() if held.leased_until < renewed_until - lease_s / 3]
-        held_lanes = [lane.destination_id for lane in self._lanes.values() if lane.load]
+        held_lanes = [lane.destination_id for lane in self._intake.lanes.values() if lane.load]
         try:
             if ageing:
                 await self._in_thread(self._renew_leases, [held.job for held in ageing])
                 for held in ageing:
                     held.leased_until = renewed_until
             if held_lanes:
-                await self._in_thread(self._claims.run, queue.renew_lanes, self._worker, held_lanes)
-            if self._room <= 0:
+                await self._in_thread(self._claims.run, queue.renew_lanes, self._intake.worker, held_lanes)
+            if self._intake.room <= 0:
                 # Full: what this worker cannot serve now, another may.
                 await self._in_thread(self._release_lanes, held_lanes)
         except psycopg.OperationalError as error:
@@ -364,7 +361,7 @@ class Deliverer:
 
     def _release_lanes(self, kept: list[str]) -> None:
         try:
-            self._claims.run(queue.release_lanes, self._worker, kept=kept)
+            self._claims.run(queue.release_lanes, self._intake.worker, kept=kept)
         except psycopg.OperationalError as error:
             log.warning("lanes.unreleased", error=str(error))  # they run out
 
@@ -382,14 +379,10 @@ class Deliverer:
             await asyncio.wait(self._sending)
 
     def _take_unstarted(self) -> list[ClaimedJob]:
-        unstarted = [job for lane in self._lanes.values() for job in lane.take_all()]
-        for timer, job in self._slots.values():
+        for timer in self._slots.values():
             timer.cancel()
-            unstarted.append(job)
         self._slots.clear()
-        for lane in self._lanes.values():
-            lane.slotted = 0
-        return unstarted
+        return [job for lane in self._intake.lanes.values() for job in lane.take_all()]
 
     async def _in_thread(self, work: Callable[..., Result], *args: Any) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)

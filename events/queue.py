@@ -30,7 +30,8 @@ LANES_PER_CLAIM = 512
 class ClaimedJob:
     """A leased delivery with its request.
 
-    Where the destination has a rate, `wait_s` is the time until its slot, `pace_s` the least time between two starts.
+    `is_bulk` when it waited behind live traffic. Where the destination has a rate, `wait_s` is the time until a slot,
+    `pace_s` the least time between two starts.
     """
 
     lease_token: UUID
@@ -47,6 +48,7 @@ class ClaimedJob:
     body_size: int
     has_payload: bool
     batch_operation_id: str | None
+    is_bulk: bool
     wait_s: float
     pace_s: float
     method: str | None
@@ -89,14 +91,24 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Room:
+    """How many more jobs a lane takes, and how many of these may be bulk work."""
+
+    jobs: int
+    bulk: int
+
+
+@dataclass(frozen=True, slots=True)
 class ClaimRequest:
-    """What a worker has room for: in all, in bytes, and per destination (`rooms` where it is busy already)."""
+    """What a worker has room for: in all, of bulk work, in bytes, and per destination (`rooms` where it is busy
+    already)."""
 
     worker: UUID
     limit: int
+    bulk_limit: int
     max_bytes: int
     room: int
-    rooms: Mapping[str, int]
+    rooms: Mapping[str, Room]
     lease_s: float
     scan_after: str = ""
 
@@ -112,10 +124,12 @@ def claim_due_jobs(connection: Connection[Any], request: ClaimRequest) -> Claim:
                 "worker": request.worker,
                 "token": token,
                 "limit": request.limit,
+                "bulk_limit": request.bulk_limit,
                 "bytes": request.max_bytes,
                 "room": request.room,
                 "busy": list(request.rooms),
-                "rooms": list(request.rooms.values()),
+                "rooms": [room.jobs for room in request.rooms.values()],
+                "bulk_rooms": [room.bulk for room in request.rooms.values()],
                 "lane_lease_s": LANE_LEASE_S,
                 "lease_s": request.lease_s,
             },
@@ -190,5 +204,5 @@ def release_lanes(connection: Connection[Any], worker: UUID, *, kept: Collection
 
 
 def _claimed(token: UUID, row: Sequence[Any]) -> ClaimedJob:
-    trigger, wait_s, pace_s = Trigger(row[8]), float(row[13]), float(row[14] or 0)
-    return ClaimedJob(token, *row[:8], trigger, *row[9:13], wait_s, pace_s, *row[15:])  # type: ignore[call-arg]
+    trigger, wait_s, pace_s = Trigger(row[8]), float(row[14]), float(row[15] or 0)
+    return ClaimedJob(token, *row[:8], trigger, *row[9:14], wait_s, pace_s, *row[16:])  # type: ignore[call-arg]

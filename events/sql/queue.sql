@@ -5,7 +5,8 @@
 --   scan       the destinations that have jobs, by skipping along the lane index (its cost is their number, not the jobs')
 --   lane       those this worker may serve: enabled, owned by nobody else, with room and (rate-limited) a slot soon
 --   due        per lane, what is due in order of rank; `turn` counts within the lane
---   chosen     turn by turn across lanes, so that the first of each comes before the second of any; bounded in bytes
+--   chosen     turn by turn across lanes, so that the first of each comes before the second of any; bulk work with what
+--              is left, and within bounds of its own, so that there is always room for live traffic; bounded in bytes
 --   owned      the lanes taken or kept, with their slots given out; the loser of a race gets no row and so no jobs
 -- A lane has one owner at a time, so max_concurrency and the rate hold however many workers there are.
 WITH RECURSIVE scan (destination_id, number) AS (
@@ -21,6 +22,7 @@ WITH RECURSIVE scan (destination_id, number) AS (
     SELECT
         scan.destination_id,
         coalesce(busy.room, least(%(room)s, destination.max_concurrency)) AS room,
+        coalesce(busy.bulk_room, least(%(room)s, destination.max_concurrency)) AS bulk_room,
         owner.owner IS NOT DISTINCT FROM %(worker)s AND owner.owned_until > now() + interval '3 seconds' AS kept,
         -- A hundredth wider than the rate asks, so that a start a little late does not crowd the window before it.
         CASE destination.rate_limit_period WHEN 'second' THEN 1.01 WHEN 'minute' THEN 60.6 ELSE 3636.0 END
@@ -29,7 +31,7 @@ WITH RECURSIVE scan (destination_id, number) AS (
     FROM scan
     JOIN destinations_destination AS destination ON destination.id = scan.destination_id
     LEFT JOIN delivery_lane AS owner ON owner.destination_id = scan.destination_id
-    LEFT JOIN unnest(%(busy)s::text[], %(rooms)s::int[]) AS busy (destination_id, room)
+    LEFT JOIN unnest(%(busy)s::text[], %(rooms)s::int[], %(bulk_rooms)s::int[]) AS busy (destination_id, room, bulk_room)
         ON busy.destination_id = scan.destination_id
     WHERE destination.disabled_at IS NULL AND destination.deleted_at IS NULL
         AND (owner.owner IS NULL OR owner.owner = %(worker)s OR owner.owned_until < now())
@@ -39,35 +41,47 @@ WITH RECURSIVE scan (destination_id, number) AS (
             WHEN slot_s IS NULL THEN room
             -- Slots up to a second ahead are given out now; the worker waits for each. What is further off stays here.
             ELSE least(room, 1 + floor(extract(epoch FROM now() + interval '1 second' - first_slot_at) / slot_s))::int
-        END AS room
+        END AS room,
+        CASE
+            WHEN slot_s IS NULL THEN bulk_room
+            -- The last of these slots are for what comes meanwhile.
+            WHEN first_slot_at > now() + interval '0.75 seconds' THEN 0
+            ELSE least(bulk_room, 1 + floor(extract(epoch FROM now() + interval '0.75 seconds' - first_slot_at) / slot_s))::int
+        END AS bulk_room
     FROM (
         SELECT *, greatest(now(), last_slot_at + make_interval(secs => slot_s)) AS first_slot_at FROM candidate
     ) AS slotted
     WHERE room > 0 AND (slot_s IS NULL OR first_slot_at <= now() + interval '1 second')
 ), due AS (
     SELECT
-        lane.destination_id, job.event_id, job.due_at, job.body_size,
+        lane.destination_id, job.event_id, job.place, job.due_at, job.body_size, job.rank = 3 AS is_bulk,
         row_number() OVER (PARTITION BY lane.destination_id ORDER BY job.rank, job.due_at, job.event_id) AS turn
     FROM lane CROSS JOIN LATERAL (
         SELECT ranked.* FROM (VALUES (0::smallint), (1::smallint), (2::smallint), (3::smallint)) AS ranks (rank)
         CROSS JOIN LATERAL (
-            SELECT waiting.event_id, waiting.rank, waiting.due_at, waiting.body_size
+            SELECT waiting.event_id, waiting.ctid AS place, waiting.rank, waiting.due_at, waiting.body_size
             FROM delivery_job AS waiting
             JOIN connections_connection AS connection ON connection.id = waiting.connection_id
                 AND connection.paused_at IS NULL AND connection.disabled_at IS NULL AND connection.deleted_at IS NULL
             WHERE waiting.destination_id = lane.destination_id AND waiting.rank = ranks.rank
                 AND waiting.due_at <= now() AND NOT waiting.cancelled
             ORDER BY waiting.due_at
-            LIMIT lane.room
+            LIMIT CASE WHEN ranks.rank = 3 THEN lane.bulk_room ELSE lane.room END
         ) AS ranked
         ORDER BY ranked.rank, ranked.due_at
         LIMIT lane.room
     ) AS job
 ), chosen AS MATERIALIZED (
-    SELECT event_id, destination_id, turn
+    SELECT event_id, place, destination_id, turn
     FROM (
-        SELECT *, sum(body_size) OVER (ORDER BY turn, due_at, event_id) - body_size AS bytes_before
-        FROM (SELECT * FROM due ORDER BY turn, due_at, event_id LIMIT %(limit)s) AS bounded
+        SELECT *, sum(body_size) OVER (ORDER BY is_bulk, turn, due_at, event_id) - body_size AS bytes_before
+        FROM (
+            (SELECT * FROM due WHERE NOT is_bulk ORDER BY turn, due_at, event_id LIMIT %(limit)s)
+            UNION ALL
+            (SELECT * FROM due WHERE is_bulk ORDER BY turn, due_at, event_id LIMIT %(bulk_limit)s)
+            ORDER BY is_bulk, turn, due_at, event_id
+            LIMIT %(limit)s
+        ) AS bounded
     ) AS summed
     WHERE bytes_before < %(bytes)s
 ), taken AS (
@@ -91,25 +105,31 @@ WITH RECURSIVE scan (destination_id, number) AS (
     UNION ALL
     SELECT destination_id FROM taken WHERE kept AND slot_s IS NULL
 ), locked AS MATERIALIZED (
-    SELECT job.event_id, taken.slot_s,
+    -- One by one and by place: to Postgres's statistics the queue may be empty, as it was when it was looked at last, and
+    -- a join with an empty table reads all of it, again and again. Who has been moved since the scan comes next time.
+    SELECT job.place, job.rank = 3 AS is_bulk, taken.slot_s,
         CASE WHEN taken.slot_s IS NOT NULL
             THEN taken.first_slot_at + make_interval(secs => taken.slot_s * (chosen.turn - 1)) END AS slot_at
     FROM chosen
     JOIN owned USING (destination_id)
     JOIN taken USING (destination_id)
-    JOIN delivery_job AS job ON job.event_id = chosen.event_id AND job.due_at <= now()
-    FOR UPDATE OF job SKIP LOCKED
+    CROSS JOIN LATERAL (
+        SELECT waiting.ctid AS place, waiting.rank FROM delivery_job AS waiting
+        WHERE waiting.ctid = chosen.place AND waiting.event_id = chosen.event_id AND waiting.due_at <= now()
+        LIMIT 1
+        FOR UPDATE SKIP LOCKED
+    ) AS job
 ), claimed AS (
     UPDATE delivery_job AS job
     SET rank = 0, lease_token = %(token)s, tries = tries + 1,
         due_at = now() + make_interval(secs => %(lease_s)s)
     FROM locked
-    WHERE job.event_id = locked.event_id
+    WHERE job.ctid = locked.place
     RETURNING
         job.event_id, job.team_id, job.request_id, job.source_id, job.connection_id, job.destination_id,
         job.attempt_number, job.retry_number, job.trigger, job.tries, job.body_size, job.has_payload,
         job.batch_operation_id,
-        greatest(0, extract(epoch FROM locked.slot_at - now())) AS wait_s, locked.slot_s AS pace_s
+        locked.is_bulk, greatest(0, extract(epoch FROM locked.slot_at - now())) AS wait_s, locked.slot_s AS pace_s
 )
 SELECT
     (SELECT version FROM teams_configversion WHERE id = 1),

@@ -2,24 +2,25 @@
 
 -- :name claim_route_jobs
 -- Leases what is due, oldest first, as far as the batch's bytes reach; a dead worker's jobs fall due again by themselves.
+-- Found again by place: to Postgres's statistics the queue may be empty, and it would read all of it to find them by id.
 WITH due AS MATERIALIZED (
-    SELECT request_id, body_size, due_at
+    SELECT ctid AS place, request_id, body_size, due_at
     FROM route_job
     WHERE slow = %(slow)s AND due_at <= now()
     ORDER BY due_at
     LIMIT %(limit)s
     FOR UPDATE SKIP LOCKED
 ), fitting AS (
-    SELECT request_id
+    SELECT place
     FROM (
-        SELECT request_id, sum(body_size) OVER (ORDER BY due_at, request_id) - body_size AS bytes_before FROM due
+        SELECT place, sum(body_size) OVER (ORDER BY due_at, request_id) - body_size AS bytes_before FROM due
     ) AS summed
     WHERE bytes_before < %(bytes)s
 )
 UPDATE route_job AS job
 SET due_at = now() + make_interval(secs => %(lease_s)s), tries = tries + 1, lease_token = %(token)s
 FROM fitting
-WHERE job.request_id = fitting.request_id
+WHERE job.ctid = fitting.place
 RETURNING job.request_id, job.source_id, job.body_size, job.tries, job.batch_operation_id
 
 -- :name return_route_jobs

@@ -21,7 +21,7 @@ WORKER: Final = uuid4()
 
 def claim(door: DataConnection) -> list[ClaimedJob]:
     """What is due, as one and the same worker takes it."""
-    request = ClaimRequest(worker=WORKER, limit=100, max_bytes=10**9, room=1000, rooms={}, lease_s=15.0)
+    request = ClaimRequest(worker=WORKER, limit=100, bulk_limit=100, max_bytes=10**9, room=1000, rooms={}, lease_s=15.0)
     return door.run(claim_due_jobs, request).jobs
 
 

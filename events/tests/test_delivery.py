@@ -447,6 +447,37 @@ def test_a_hanging_receiver_does_not_hold_the_others(project: Project) -> None:
     assert set(Event.objects.values_list("status", flat=True)) == {"SUCCESSFUL"}
 
 
+def test_live_traffic_finds_a_sender_while_bulk_work_hangs_at_the_same_receiver(project: Project) -> None:
+    released = asyncio.Event()
+
+    async def hangs_on_bulk_work(received: Received, writer: asyncio.StreamWriter) -> None:
+        if b"BULK_RETRY" in received.heads[-1]:
+            await released.wait()
+        writer.write(OK)
+        await writer.drain()
+
+    async def work(deliverer: Deliverer) -> None:
+        async with receiver(hangs_on_bulk_work) as received:
+
+            def prepare() -> None:
+                change(project.destination, url=f"http://127.0.0.1:{received.port}/", max_concurrency=3)
+                accept_and_route(project, 6)
+                DeliveryJob.objects.update(rank=3, trigger="BULK_RETRY")
+
+            await asyncio.to_thread(in_thread, prepare)
+            drain = asyncio.create_task(deliverer.drain(threading.Event()))
+            await reached(received, 2)
+            await asyncio.to_thread(in_thread, accept_and_route, project, 4)
+            await reached(received, 6)
+            assert [b"BULK_RETRY" in head for head in received.heads] == [True] * 2 + [False] * 4
+            released.set()
+            await drain
+            assert len(received.heads) == 10
+
+    run(work)
+    assert set(Event.objects.values_list("status", flat=True)) == {"SUCCESSFUL"}
+
+
 def test_a_destination_never_sees_more_at_once_than_it_asked_for(project: Project) -> None:
     inside, most = 0, 0
 

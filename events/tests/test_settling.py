@@ -48,7 +48,7 @@ def settle() -> int:
 
 def claim(door: DataConnection, *, limit: int = 100) -> list[queue.ClaimedJob]:
     request = ClaimRequest(
-        worker=uuid4(), limit=limit, max_bytes=10**9, room=1000, rooms={}, lease_s=15.0, scan_after=""
+        worker=uuid4(), limit=limit, bulk_limit=limit, max_bytes=10**9, room=1000, rooms={}, lease_s=15.0, scan_after=""
     )
     return door.run(claim_due_jobs, request).jobs
 
