@@ -39,11 +39,36 @@ def drop_expired(*, now: datetime, retention_days: Mapping[str, int]) -> list[st
     return dropped
 
 
+# Both end for the bulk operations that had queued them. A held event that is released in spite of it counts no more.
+_END_JOBS = """
+WITH ended AS (
+    DELETE FROM delivery_job WHERE event_id < %s AND rank > 0 RETURNING batch_operation_id
+), outcome AS (
+    INSERT INTO bulk_outcome (operation_id, done, failed, cancelled)
+    SELECT batch_operation_id, 0, 0, count(*) FROM ended WHERE batch_operation_id IS NOT NULL
+    GROUP BY batch_operation_id
+)
+SELECT count(*) FROM ended
+"""
+_END_HELD = """
+WITH held AS MATERIALIZED (
+    SELECT id, held_operation_id FROM events
+    WHERE status = 'HOLD' AND id < %(before)s AND held_operation_id IS NOT NULL
+    ORDER BY id FOR UPDATE
+), outcome AS (
+    INSERT INTO bulk_outcome (operation_id, done, failed, cancelled)
+    SELECT held_operation_id, 0, 0, count(*) FROM held GROUP BY held_operation_id
+)
+UPDATE events SET held_operation_id = NULL FROM held WHERE events.id = held.id AND events.id < %(before)s
+"""
+
+
 def _end_waiting(*, before: str) -> None:
     """Jobs of events that are about to go. Held events have no job and go with their partition; both are told."""
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM delivery_job WHERE event_id < %s AND rank > 0", [before])
-        jobs = cursor.rowcount
+        cursor.execute(_END_JOBS, [before])
+        jobs = cursor.fetchone()[0]
+        cursor.execute(_END_HELD, {"before": before})
         cursor.execute("SELECT count(*) FROM events WHERE status = 'HOLD' AND id < %s", [before])
         held = cursor.fetchone()[0]
     if jobs or held:

@@ -39,6 +39,7 @@ class BulkOperation(models.Model):
     skipped = models.JSONField(default=dict, help_text="How many were passed over, by code.")
     done_count = models.IntegerField(default=0, help_text="Without what bulk_outcome still holds.")
     failed_count = models.IntegerField(default=0, help_text="Without what bulk_outcome still holds.")
+    cancelled_count = models.IntegerField(default=0, db_default=0, help_text="Without what bulk_outcome still holds.")
     failure_message = models.TextField(null=True)
     requested_by = models.TextField()
     created_at = models.DateTimeField()
@@ -84,6 +85,7 @@ class BulkOutcome(models.Model):
     operation_id = RefField()
     done = models.IntegerField()
     failed = models.IntegerField()
+    cancelled = models.IntegerField(default=0, db_default=0)
 
     class Meta:
         db_table = "bulk_outcome"

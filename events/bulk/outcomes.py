@@ -1,6 +1,9 @@
-"""What an operation has waiting, and what came of it: rows that recording and routing add, folded into its own.
+"""What an operation has waiting, and what came of it: rows that whoever ends its deliveries adds, folded into its own.
 
-An outcome counts once, when a delivery of the operation ends: by a success, or by a failure that plans no other try.
+An outcome counts once, when a delivery that the operation queued ends: by a success, by a failure that plans no other
+try or whose planned try somebody else takes forward, or cancelled: by hand, by its rules, with its connection,
+destination or day. Whose delivery it is says its job alone (`delivery_job.batch_operation_id`), and while it is held
+the event in place of it (`held_operation_id`); the event's own `batch_operation_id` is evidence, and stays.
 """
 
 from __future__ import annotations
@@ -20,8 +23,9 @@ PAGE: Final = 5000
 
 
 def with_outcomes(rows: QuerySet[BulkOperation]) -> QuerySet[BulkOperation]:
-    """Each with `late_done` and `late_failed`, what is not folded yet. One statement, so nothing counts twice."""
-    return rows.annotate(late_done=_late("done"), late_failed=_late("failed"))
+    """Each with `late_done`, `late_failed`, `late_cancelled`: what is not folded yet. One statement, so nothing counts
+    twice."""
+    return rows.annotate(late_done=_late("done"), late_failed=_late("failed"), late_cancelled=_late("cancelled"))
 
 
 def has_waiting(operation_id: str, *, at_least: int) -> bool:

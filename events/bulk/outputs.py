@@ -33,6 +33,10 @@ class BulkOperationOutput(serializers.Serializer[Any]):
     skipped = serializers.DictField(child=serializers.IntegerField(), help_text="How many were passed over, by code.")
     done_count = serializers.IntegerField(help_text="Delivered, or cancelled.")
     failed_count = serializers.IntegerField(help_text="Deliveries that failed, with no further try planned.")
+    cancelled_count = serializers.IntegerField(
+        help_text="Deliveries it had queued that were ended before they succeeded: by a cancel, by their rules, or with"
+        " their connection or destination."
+    )
     progress = serializers.FloatField(help_text="From 0 to 1: what its pages have been through.")
     cancelable = serializers.BooleanField()
     failure_message = serializers.CharField(allow_null=True)
@@ -87,6 +91,7 @@ def operation_answer(row: BulkOperation) -> dict[str, Any]:
         "skipped": row.skipped,
         "done_count": row.done_count + getattr(row, "late_done", 0),
         "failed_count": row.failed_count + getattr(row, "late_failed", 0),
+        "cancelled_count": row.cancelled_count + getattr(row, "late_cancelled", 0),
         "progress": _progress(row),
         "cancelable": row.status in ONGOING,
         "failure_message": row.failure_message,

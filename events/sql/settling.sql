@@ -7,9 +7,11 @@ WITH job AS (
     SELECT event_id FROM delivery_job
     WHERE connection_id = %(id)s AND (rank > 0 OR due_at <= now()) LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ), removed AS (
-    DELETE FROM delivery_job USING job WHERE delivery_job.event_id = job.event_id RETURNING delivery_job.event_id
+    DELETE FROM delivery_job USING job WHERE delivery_job.event_id = job.event_id
+    RETURNING delivery_job.event_id, delivery_job.batch_operation_id
 ), held AS (
-    UPDATE events SET status = 'HOLD', next_attempt_at = NULL, updated_at = now()
+    UPDATE events
+    SET status = 'HOLD', next_attempt_at = NULL, held_operation_id = removed.batch_operation_id, updated_at = now()
     FROM removed WHERE events.id = removed.event_id AND events.status = ANY(%(leaving)s)
 )
 SELECT count(*) FROM removed
@@ -20,7 +22,13 @@ WITH job AS (
     SELECT event_id FROM delivery_job
     WHERE {by} = %(id)s AND (rank > 0 OR due_at <= now()) LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ), removed AS (
-    DELETE FROM delivery_job USING job WHERE delivery_job.event_id = job.event_id RETURNING delivery_job.event_id
+    DELETE FROM delivery_job USING job WHERE delivery_job.event_id = job.event_id
+    RETURNING delivery_job.event_id, delivery_job.batch_operation_id, delivery_job.cancelled
+), outcome AS (
+    INSERT INTO bulk_outcome (operation_id, done, failed, cancelled)
+    SELECT batch_operation_id, 0, 0, count(*) FROM removed
+    WHERE batch_operation_id IS NOT NULL AND NOT cancelled
+    GROUP BY batch_operation_id
 ), cancelled AS (
     UPDATE events SET status = 'CANCELLED', ignored_cause = %(cause)s, next_attempt_at = NULL, updated_at = now()
     FROM removed WHERE events.id = removed.event_id AND events.status = ANY(%(leaving)s)
@@ -30,11 +38,14 @@ SELECT count(*) FROM removed
 -- :name cancel_held
 -- A connection may have changed its destination since: held events keep theirs, so `by` is looked at as well.
 WITH held AS (
-    SELECT id FROM events
+    SELECT id, held_operation_id FROM events
     WHERE connection_id = ANY(%(connection_ids)s) AND status = 'HOLD' AND {by} = %(id)s
     ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+), outcome AS (
+    INSERT INTO bulk_outcome (operation_id, done, failed, cancelled)
+    SELECT held_operation_id, 0, 0, count(*) FROM held WHERE held_operation_id IS NOT NULL GROUP BY held_operation_id
 ), cancelled AS (
-    UPDATE events SET status = 'CANCELLED', ignored_cause = %(cause)s, updated_at = now()
+    UPDATE events SET status = 'CANCELLED', ignored_cause = %(cause)s, held_operation_id = NULL, updated_at = now()
     FROM held WHERE events.id = held.id RETURNING events.id
 )
 SELECT count(*) FROM cancelled
@@ -42,11 +53,11 @@ SELECT count(*) FROM cancelled
 -- :name release_held
 -- Unpaused: the oldest first. Delivery takes them at the destination's rate.
 WITH held AS (
-    SELECT id FROM events
+    SELECT id, held_operation_id AS operation_id FROM events
     WHERE connection_id = %(id)s AND status = 'HOLD' ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ), released AS (
-    UPDATE events SET status = 'QUEUED', updated_at = now()
-    FROM held WHERE events.id = held.id RETURNING events.*
+    UPDATE events SET status = 'QUEUED', held_operation_id = NULL, updated_at = now()
+    FROM held WHERE events.id = held.id RETURNING events.*, held.operation_id
 ), job AS (
     INSERT INTO delivery_job (
         event_id, team_id, request_id, source_id, connection_id, destination_id, rank, due_at, attempt_number,
@@ -59,7 +70,7 @@ WITH held AS (
         CASE WHEN released.attempts = 0 AND released.failure_message IS NOT NULL THEN 4 ELSE %(rank)s END,
         released.created_at, released.attempts + 1, 0, 'UNPAUSE',
         coalesce(octet_length(CASE WHEN released.has_payload THEN payload.body ELSE request.body END), 0),
-        released.has_payload, released.batch_operation_id
+        released.has_payload, released.operation_id
     FROM released
     LEFT JOIN requests AS request ON request.id = released.request_id AND NOT released.has_payload
     LEFT JOIN event_payloads AS payload ON payload.id = released.id AND released.has_payload

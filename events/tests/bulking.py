@@ -50,7 +50,8 @@ def answer(row: BulkOperation) -> dict[str, Any]:
 
 
 def counts(row: BulkOperation) -> dict[str, Any]:
-    names = ("status", "total_count", "queued_count", "skipped", "done_count", "failed_count", "progress")
+    ends = ("done_count", "failed_count", "cancelled_count")
+    names = ("status", "total_count", "queued_count", "skipped", *ends, "progress")
     return {name: value for name, value in answer(row).items() if name in names}
 
 

@@ -80,6 +80,7 @@ def test_a_retry_queues_what_failed_or_was_cancelled_and_counts_what_came_of_it(
         "skipped": {},
         "done_count": 0,
         "failed_count": 0,
+        "cancelled_count": 0,
         "progress": 1.0,
     }
     assert set(Event.objects.filter(batch_operation_id=row.id).values_list("id", flat=True)) == {*failed, *cancelled}
@@ -187,13 +188,14 @@ def test_a_cancel_ends_what_waits_or_is_held(project: Project, at: datetime) -> 
         "skipped": {},
         "done_count": 9,
         "failed_count": 0,
+        "cancelled_count": 0,
         "progress": 1.0,
     }
     ended = Event.objects.filter(status="CANCELLED", ignored_cause="CANCELLED_IN_BULK", batch_operation_id=row.id)
     assert set(ended.values_list("id", flat=True)) == {*held, *planned, *queued}
     assert set(Event.objects.filter(status="FAILED").values_list("id", flat=True)) == set(final)
     assert not DeliveryJob.objects.exists()
-    assert (answer(retried)["done_count"], answer(retried)["failed_count"]) == (0, 0)
+    assert [answer(retried)[f"{end}_count"] for end in ("done", "failed", "cancelled")] == [0, 0, 3]
 
 
 def _add_job(event_id: str) -> None:
@@ -278,6 +280,7 @@ def test_a_cancelled_one_stops_where_it_is(project: Project, at: datetime) -> No
         "skipped": {},
         "done_count": 0,
         "failed_count": 0,
+        "cancelled_count": 0,
         "progress": 0.75,
     }
     assert DeliveryJob.objects.count() == 3

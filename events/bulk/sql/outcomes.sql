@@ -12,15 +12,18 @@ SELECT
 -- Outcomes become part of their operations' rows. Operations are locked in the order of their ids, so that two who fold
 -- cannot wait for each other; a page saves its operation's row last, and so waits for nothing that is held here.
 WITH outcome AS MATERIALIZED (
-    SELECT id, operation_id, done, failed FROM bulk_outcome ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+    SELECT id, operation_id, done, failed, cancelled FROM bulk_outcome ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ), summed AS (
-    SELECT operation_id, sum(done)::int AS done, sum(failed)::int AS failed FROM outcome GROUP BY operation_id
+    SELECT operation_id, sum(done)::int AS done, sum(failed)::int AS failed, sum(cancelled)::int AS cancelled
+    FROM outcome GROUP BY operation_id
 ), operation AS MATERIALIZED (
     SELECT bulk_operation.id FROM bulk_operation
     WHERE bulk_operation.id IN (SELECT operation_id FROM summed) ORDER BY bulk_operation.id FOR NO KEY UPDATE
 ), added AS (
     UPDATE bulk_operation
-    SET done_count = bulk_operation.done_count + summed.done, failed_count = bulk_operation.failed_count + summed.failed
+    SET done_count = bulk_operation.done_count + summed.done,
+        failed_count = bulk_operation.failed_count + summed.failed,
+        cancelled_count = bulk_operation.cancelled_count + summed.cancelled
     FROM operation JOIN summed ON summed.operation_id = operation.id
     WHERE bulk_operation.id = operation.id
 ), gone AS (
