@@ -92,3 +92,24 @@ def test_export_and_plan_speak_yaml(client: ApiCaller) -> None:
         "POST", "/v1/routes/plan", body.encode(), content_type="application/yaml", headers=client.headers
     )
     assert (plan.status_code, plan.json()["unchanged"]) == (200, True), plan.json()
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "code"),
+    [
+        ("plan", b"document: {}\nprun: true\n", 422, "INVALID_INPUT"),
+        ("plan", b"document: [", 400, "MALFORMED_YAML"),
+        ("apply", b"document: *a\n", 422, "INVALID_INPUT"),
+        ("export", b"", 405, "METHOD_NOT_ALLOWED"),
+    ],
+)
+def test_errors_are_json_whatever_is_accepted(
+    client: ApiCaller, path: str, body: bytes, status: int, code: str
+) -> None:
+    headers = {**client.headers, "Accept": "application/yaml"}
+    answer = client.http.generic("POST", f"/v1/routes/{path}", body, content_type="application/yaml", headers=headers)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/json")
+    assert answer.json()["code"] == code
+    stranger = client.http.get("/v1/routes/export", headers={"Accept": "application/yaml"})
+    assert (stranger.status_code, stranger.headers["Content-Type"]) == (401, "application/json")
+    assert stranger.json()["code"] == "NOT_AUTHENTICATED"

@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
-from fasthook.lib.rest import JSONParser
+from fasthook.lib.rest import JSONParser, JSONRenderer
 
 
 class ApiViewSet(ViewSet):
@@ -31,6 +31,10 @@ class ApiViewSet(ViewSet):
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Any:
         answer = super().finalize_response(request, response, *args, **kwargs)
+        if isinstance(answer, Response) and answer.exception:
+            # Errors have one form, whatever else a view answers in.
+            answer.accepted_renderer = JSONRenderer()
+            answer.accepted_media_type = JSONRenderer.media_type
         for name, value in self.extra_headers.items():
             answer.headers.setdefault(name, value)
         return answer
