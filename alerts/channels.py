@@ -15,6 +15,7 @@ from alerts.outbox import BURST, SLOT_S
 from alerts.sending import secrets_of, send_now
 from fasthook.lib.errors import Conflict, FastHookError, invalid
 from fasthook.lib.ids import new_id
+from fasthook.lib.wording import for_count
 from teams.audit import record
 from teams.calls import current_who
 from teams.configuration import PendingWrite, find_locked, lock_for_team, raise_name_taken, stamp, upsert
@@ -103,7 +104,8 @@ def delete_channel(team: Team, channel_id: str, *, now: datetime) -> None:
     rule_ids = list(rules.order_by("id").values_list("id", flat=True))
     if rule_ids:
         raise Conflict(
-            f"{len(rule_ids)} alert rules notify this channel; take it out of their channel_ids first",
+            f"{len(rule_ids)} alert {for_count(len(rule_ids), 'rule notifies', 'rules notify')} this channel;"
+            f" take it out of {for_count(len(rule_ids), 'its', 'their')} channel_ids first",
             code="CHANNEL_IN_USE",
             data={"rule_ids": rule_ids},
         )

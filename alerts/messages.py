@@ -12,6 +12,7 @@ from typing import Any, Final
 from alerts.rule_types import SPECS, RuleType
 from alerts.transitions import Kind, Rule, Standing
 from fasthook.lib.clock import iso
+from fasthook.lib.wording import for_count
 
 # Of one message; the rest is counted.
 LISTED: Final = 50
@@ -37,18 +38,18 @@ def summarise(rule: Rule, alert: Standing) -> str:
     window = span(rule.config.window_s or 0)
     match rule.type:
         case RuleType.FAILURE_RATE:
-            return (
-                f"connection {name}: {value} % of {alert.out_of} attempts failed within {window}"
-                f" (threshold {threshold} %)"
-            )
+            attempts = f"{alert.out_of} {for_count(alert.out_of, 'attempt', 'attempts')}"
+            return f"connection {name}: {value} % of {attempts} failed within {window} (threshold {threshold} %)"
         case RuleType.BACKLOG:
             least = "" if alert.exact else "at least "
-            return f"destination {name}: {least}{value} events wait (threshold {threshold})"
+            words = for_count(alert.value, "event waits", "events wait")
+            return f"destination {name}: {least}{value} {words} (threshold {threshold})"
         case RuleType.BACKLOG_AGE:
             waited, allowed = span(int(alert.value)), span(rule.config.threshold)
             return f"destination {name}: the oldest event has waited for {waited} (threshold {allowed})"
         case RuleType.REJECTED_REQUESTS:
-            return f"source {name}: {value} requests were rejected within {window} (threshold {threshold})"
+            words = for_count(alert.value, "request was rejected", "requests were rejected")
+            return f"source {name}: {value} {words} within {window} (threshold {threshold})"
         case RuleType.BULK_OPERATION_FAILED:
             return f"bulk operation {alert.object_id} ({name}) failed"
         case _:

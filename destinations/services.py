@@ -14,6 +14,7 @@ from destinations.config import read_destination_columns
 from destinations.models import Destination
 from fasthook.lib.errors import Conflict, invalid
 from fasthook.lib.nudge import nudge_after_commit
+from fasthook.lib.wording import for_count
 from teams.configuration import PendingWrite, find_locked, lock_for_team, raise_name_taken, stamp, upsert
 from teams.models import Team
 
@@ -90,7 +91,8 @@ def delete_destination(team: Team, destination_id: str, *, now: datetime) -> Non
     connections = row.connections.filter(deleted_at=None).count()
     if connections:
         raise Conflict(
-            f"{connections} connections lead to this destination; delete them first, or with it by ?cascade=true",
+            f"{connections} {for_count(connections, 'connection leads', 'connections lead')} to this destination;"
+            f" delete {for_count(connections, 'it', 'them')} first, or together with the destination by ?cascade=true",
             code="HAS_CONNECTIONS",
             data={"connections": connections},
         )

@@ -13,6 +13,7 @@ from events.models import Request, TransformationExecution
 from events.payloads import Payload, payload_of
 from events.serializers import data_answer, made_at
 from fasthook.lib.ids import new_id
+from fasthook.lib.wording import for_count
 
 # Of the evidence, not of the run: what is beyond is cut, the event itself keeps its payload whole.
 MAX_AFTER_BODY_BYTES: Final = 64 * 1024
@@ -123,7 +124,9 @@ def _logs_text(outcome: Outcome) -> str | None:
     for line in outcome.logs:
         room -= len(line.message.encode())
         if room < 0:
-            kept.append({"level": "warn", "message": f"[{len(outcome.logs) - len(kept)} more lines were not kept]"})
+            cut = len(outcome.logs) - len(kept)
+            words = for_count(cut, "line was", "lines were")
+            kept.append({"level": "warn", "message": f"[{cut} more {words} not kept]"})
             break
         kept.append({"level": line.level, "message": line.message})
     return orjson.dumps(kept).decode()

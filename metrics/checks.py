@@ -7,6 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
+from fasthook.lib.wording import for_count
+
 
 @register
 def check_metrics_retention(app_configs: Any = None, **_: Any) -> list[CheckMessage]:
@@ -15,7 +17,8 @@ def check_metrics_retention(app_configs: Any = None, **_: Any) -> list[CheckMess
         return []
     return [
         Error(
-            f"RETENTION_DAYS_METRICS is {settings.RETENTION_DAYS_METRICS}, but evidence is kept for {needed} days.",
+            f"RETENTION_DAYS_METRICS is {settings.RETENTION_DAYS_METRICS}, but evidence is kept for {needed}"
+            f" {for_count(needed, 'day', 'days')}.",
             hint=f"Raise it to {needed} or more, or leave it out.",
             id="fasthook.E003",
         )

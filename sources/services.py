@@ -13,6 +13,7 @@ from django.db import IntegrityError, transaction
 
 from fasthook.lib.errors import Conflict, invalid
 from fasthook.lib.ids import ALPHABET
+from fasthook.lib.wording import for_count
 from sources.config import read_source_columns
 from sources.models import Source
 from sources.verification.providers import PROVIDER_SIGNATURE, PROVIDERS
@@ -90,7 +91,8 @@ def delete_source(team: Team, source_id: str, *, now: datetime) -> None:
     connections = row.connections.filter(deleted_at=None).count()
     if connections:
         raise Conflict(
-            f"{connections} connections lead from this source; delete them first, or with it by ?cascade=true",
+            f"{connections} {for_count(connections, 'connection leads', 'connections lead')} from this source;"
+            f" delete {for_count(connections, 'it', 'them')} first, or together with the source by ?cascade=true",
             code="HAS_CONNECTIONS",
             data={"connections": connections},
         )

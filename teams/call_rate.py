@@ -14,6 +14,7 @@ from rest_framework.throttling import BaseThrottle
 
 from fasthook.lib.counters import count_calls
 from fasthook.lib.errors import FastHookError
+from fasthook.lib.wording import for_count
 from teams.credentials import Credential
 
 WINDOW_S = 60
@@ -51,7 +52,8 @@ class CredentialThrottle(BaseThrottle):
         view.extra_headers = rate.headers()
         if window.count > limit:
             raise RateLimited(
-                f"too many calls with this credential, {limit} a minute are allowed; wait {rate.reset_s} s",
+                f"too many calls with this credential, {limit} a minute {for_count(limit, 'is', 'are')} allowed;"
+                f" wait {rate.reset_s} s",
                 data={"limit": limit, "retry_after_s": rate.reset_s},
                 headers={"Retry-After": str(rate.reset_s)},
             )

@@ -134,7 +134,7 @@ def test_a_channel_that_rules_name_is_not_deleted(api: ApiCaller, project: Proje
     rule = make_rule(project, RuleType.BACKLOG, channel_ids=[channel.id])
     answer = api.delete(f"alerts/channels/{channel.id}")
     assert (answer.status_code, answer.json()["code"]) == (409, "CHANNEL_IN_USE")
-    assert answer.json()["error"] == "1 alert rules notify this channel; take it out of their channel_ids first"
+    assert answer.json()["error"] == "1 alert rule notifies this channel; take it out of its channel_ids first"
     assert answer.json()["data"] == {"rule_ids": [rule.id]}
     api.patch(f"alerts/rules/{rule.id}", {"channel_ids": []})
     assert api.delete(f"alerts/channels/{channel.id}").status_code == 204

@@ -16,6 +16,7 @@ from connections.models import Connection, Transformation
 from connections.rules.inline_transformation import check_code, normalise_env
 from fasthook.lib.errors import Conflict, InvalidInput, invalid
 from fasthook.lib.masking import unmask_auth
+from fasthook.lib.wording import for_count
 from teams.configuration import PendingWrite, find_locked, lock_for_team, raise_name_taken, stamp, upsert
 from teams.models import Team
 from teams.scoping import for_team
@@ -80,7 +81,8 @@ def delete_transformation(team: Team, transformation_id: str, *, now: datetime) 
     users = [connection.name for connection in _connections_with(team, row.id)]
     if users:
         raise Conflict(
-            f"rules of {len(users)} connections name this transformation ({', '.join(users[:3])}"
+            f"rules of {len(users)} {for_count(len(users), 'connection', 'connections')} name this transformation"
+            f" ({', '.join(users[:3])}"
             f"{', ...' if len(users) > 3 else ''}); take it out of them first",
             code="HAS_CONNECTIONS",
             data={"connections": len(users)},

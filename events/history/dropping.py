@@ -11,6 +11,7 @@ from events.history.loading import read_mark
 from events.history.routes import remove_routes, seeded_connection_ids, seeded_source_ids
 from events.models import DeliveryJob
 from events.partitions import PREFIXES, ensure_partitions
+from fasthook.lib.wording import for_count
 from teams.models import Team
 
 
@@ -29,7 +30,7 @@ def drop_history(team: Team, *, now: datetime, report: Callable[[str], None]) ->
                 report(f"{name}: dropped")
             else:
                 deleted = _delete(name, column, ids[column])
-                report(f"{name}: {deleted:,} rows deleted")
+                report(f"{name}: {deleted:,} {for_count(deleted, 'row', 'rows')} deleted")
     DeliveryJob.objects.filter(connection_id__in=ids["connection_id"]).delete()
     remove_routes(team, now=now)
     ensure_partitions(now=now)

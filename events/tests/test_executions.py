@@ -142,6 +142,10 @@ def test_long_bodies_and_logs_are_cut(
     kept = MAX_LOGS_BYTES // 1000
     assert len(detail["logs"]) == kept + 1
     assert detail["logs"][-1] == {"level": "warn", "message": f"[{100 - kept} more lines were not kept]"}
+    one_too_many = Outcome(RunStatus.SUCCESSFUL, logs=tuple(LogLine("log", "y" * 1000) for _ in range(kept + 1)))
+    identifier = copy(team, transformation, one_too_many, request_id="req_gone", now=now)
+    detail = api.get(f"/v1/transformations/{transformation.id}/executions/{identifier}").json()
+    assert detail["logs"][-1]["message"] == "[1 more line was not kept]"
 
 
 def test_what_did_not_run_leaves_no_evidence(team: Project, transformation: Transformation, now: datetime) -> None:

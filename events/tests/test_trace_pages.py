@@ -21,6 +21,7 @@ def test_branches_come_in_pages_and_what_belongs_to_the_request_on_the_first(
     first = trace(api, request_id, limit=3)
     assert (first["count"], first["total"], first["pagination"]["dir"]) == (3, 5, "asc")
     assert first["notes"] == ["3 of 5 branches are on this page; pagination.next leads to the next"]
+    assert trace(api, request_id, limit=1)["notes"][0].startswith("1 of 5 branches is on this page;")
     second = trace(api, request_id, limit=3, next=first["pagination"]["next"])
     assert {entry["kind"] for entry in second["timeline"]} == {"branch", "attempt"}
     ids = [branch["event_id"] for branch in (*first["branches"], *second["branches"])]

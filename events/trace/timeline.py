@@ -16,6 +16,7 @@ from events.trace.intake import tell_intake
 from events.trace.reading import ACTIONS_EACH, MAX_REPLAYS, RUNS_EACH, AttemptRow, Evidence, RunRow
 from events.trace.rules import Judged
 from fasthook.lib.ids import time_of
+from fasthook.lib.wording import for_count
 
 Row = TypeVar("Row", AttemptRow, RunRow)
 
@@ -88,7 +89,8 @@ def _notes(evidence: Evidence, branches: Sequence[Branch]) -> Iterator[str]:
     shown, total = len(branches), evidence.page.total
     if shown < total or not evidence.page.total_exact:
         more = "" if evidence.page.total_exact else "more than "
-        yield f"{shown} of {more}{total} branches are on this page; pagination.next leads to the next"
+        verb = for_count(shown, "is", "are")
+        yield f"{shown} of {more}{total} branches {verb} on this page; pagination.next leads to the next"
     for branch in branches:
         event = branch.event
         if len(branch.attempts) >= evidence.attempts_each and event.attempts > len(branch.attempts):

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from fasthook.embedded import EmbeddedError, EmbeddedServices
 from fasthook.embedded.folder_lock import FolderLock, FolderTakenError
+from fasthook.lib.wording import for_count
 from fasthook.supervisor.environment import (
     ENVIRONMENT_FILE,
     load_environment,
@@ -50,7 +51,8 @@ def main() -> int:
 def _run(environment: dict[str, str], data_dir: Path, console: Console) -> int:
     # Before the look at the port: they may be what holds it.
     if leftovers := end_leftovers(data_dir):
-        console.say(f"Ended {len(leftovers)} processes that an earlier run left behind.")
+        processes = for_count(len(leftovers), "process", "processes")
+        console.say(f"Ended {len(leftovers)} {processes} that an earlier run left behind.")
     specs = _checked_specs(environment, data_dir)
     if isinstance(specs, str):
         console.say(specs)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fasthook.embedded import EmbeddedError, EmbeddedServices
+from fasthook.lib.wording import for_count
 from fasthook.supervisor.child import describe_status, launch
 from fasthook.supervisor.environment import address
 from fasthook.supervisor.leftovers import MARK
@@ -131,7 +132,8 @@ class Run:
         lines = [f"FastHook did not become ready. {base}/readyz {said}"]
         for member in self.pool.members:
             state = "running" if member.is_running else describe_status(member.last_status)
-            lines.append(f"  {member.spec.name}: {state}, died {member.deaths} times")
+            times = for_count(member.deaths, "time", "times")
+            lines.append(f"  {member.spec.name}: {state}, died {member.deaths} {times}")
         for member in failing or [member for member in self.pool.members if not member.is_running]:
             lines.append(f"The last lines of {member.spec.name}:")
             lines += [f"    {line}" for line in member.pipe.recent]

@@ -90,7 +90,7 @@ CASES = [
     ),
     Refused(
         "DELETE transformations/{used}",
-        error="rules of 1 connections name this transformation (of-used); take it out of them first",
+        error="rules of 1 connection name this transformation (of-used); take it out of them first",
         status=409,
         code="HAS_CONNECTIONS",
     ),

@@ -138,7 +138,8 @@ CASES = [
     ),
     Refused(
         "DELETE destinations/{destination}",
-        error="1 connections lead to this destination; delete them first, or with it by ?cascade=true",
+        error="1 connection leads to this destination; delete it first, or together with the destination by"
+        " ?cascade=true",
         status=409,
         code="HAS_CONNECTIONS",
     ),

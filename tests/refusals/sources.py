@@ -99,7 +99,7 @@ CASES = [
     ),
     Refused(
         "DELETE sources/{source}",
-        error="1 connections lead from this source; delete them first, or with it by ?cascade=true",
+        error="1 connection leads from this source; delete it first, or together with the source by ?cascade=true",
         status=409,
         code="HAS_CONNECTIONS",
     ),

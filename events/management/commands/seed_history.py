@@ -16,6 +16,7 @@ from events.history.seeding import Progress, load_history, plan_stretches, refus
 from events.partitions import first_kept_day
 from fasthook.lib.clock import utc_now
 from fasthook.lib.errors import FastHookError
+from fasthook.lib.wording import for_count
 from teams.models import Team
 
 
@@ -39,7 +40,8 @@ class Command(BaseCommand):
                 dropped = drop_history(team, now=now, report=self.stdout.write)
                 kept_days = min(settings.RETENTION_DAYS_BY_TABLE.values())
                 history_replaced.send(Command, since=first_kept_day(now, kept_days))
-                self.stdout.write(f"seed_history: dropped {dropped} partitions of history of {team.id}")
+                partitions = for_count(dropped, "partition", "partitions")
+                self.stdout.write(f"seed_history: dropped {dropped} {partitions} of history of {team.id}")
             else:
                 self._seed(team, options)
         except FastHookError as fault:
