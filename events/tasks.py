@@ -14,12 +14,11 @@ from celery import shared_task
 from celery.signals import worker_process_shutdown, worker_shutting_down
 from django.db import InterfaceError, OperationalError
 
-from events.bulk.running import drain_operations
 from events.delivery import Deliverer
 from events.maintenance import keep_house, nudge_due_stages
-from events.rehearsals.running import Rehearser
 from events.routing import Router
 from events.settling import settle_all
+from events.turns import BulkWork
 from fasthook.lib.clock import utc_now
 from fasthook.lib.heartbeat import note_tick
 from fasthook.lib.nudge import begin
@@ -28,7 +27,6 @@ from fasthook.lib.outage import Outage
 ROUTE_S = 60.0
 AGAIN_S = 0.5
 SETTLE_S = 20.0
-REHEARSE_S = 20.0
 BULK_S = 10.0
 
 # Set when the worker is asked to stop: drains end after the batch they are at.
@@ -75,14 +73,18 @@ def settle() -> None:
 
 @shared_task(name="events.tasks.rehearse", ignore_result=True)
 def rehearse() -> None:
-    with _unless_postgres_is_away():
-        _process.rehearser.drain(seconds=REHEARSE_S, stopping=stopping)
+    _work_in_bulk()
 
 
 @shared_task(name="events.tasks.bulk", ignore_result=True)
 def bulk() -> None:
+    _work_in_bulk()
+
+
+def _work_in_bulk() -> None:
+    """Whichever woke it: both share the worker in turns."""
     with _unless_postgres_is_away():
-        drain_operations(seconds=BULK_S, stopping=stopping)
+        _process.bulk_work.drain(seconds=BULK_S, stopping=stopping)
 
 
 @shared_task(name="events.tasks.tick", ignore_result=True)
@@ -103,7 +105,7 @@ class _Process:
     def __init__(self) -> None:
         self._router: Router | None = None
         self._deliverer: Deliverer | None = None
-        self._rehearser: Rehearser | None = None
+        self._bulk_work: BulkWork | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -119,10 +121,10 @@ class _Process:
         return self._deliverer
 
     @property
-    def rehearser(self) -> Rehearser:
-        if self._rehearser is None:
-            self._rehearser = Rehearser()
-        return self._rehearser
+    def bulk_work(self) -> BulkWork:
+        if self._bulk_work is None:
+            self._bulk_work = BulkWork()
+        return self._bulk_work
 
     def run(self, work: Any) -> Any:
         if self._loop is None:
@@ -134,8 +136,8 @@ class _Process:
             self.run(self._deliverer.close())
         if self._router is not None:
             self._router.close()
-        if self._rehearser is not None:
-            self._rehearser.close()
+        if self._bulk_work is not None:
+            self._bulk_work.close()
 
 
 async def _make_deliverer() -> Deliverer:

@@ -39,21 +39,18 @@ PAUSE_SHARE: Final = 0.5
 MAX_PAUSE_S: Final = 1.0
 
 
-def drain_operations(*, seconds: float, stopping: threading.Event) -> None:
-    """Works on what is due, in turns, until nothing is or the time is over at the end of a turn."""
-    over_at = time.monotonic() + seconds
-    while not stopping.is_set() and time.monotonic() < over_at:
-        begin("bulk")
-        fold_outcomes()
-        claimed = progress.claim(uuid4())
-        if claimed is None:
-            return
-        _take_turn(*claimed, stopping)
-    if progress.is_any_due():
-        nudge("bulk")
+def take_turn(stopping: threading.Event) -> bool:
+    """Lets the operation that has waited longest have a turn; False when none is due."""
+    begin("bulk")
+    fold_outcomes()
+    claimed = progress.claim(uuid4())
+    if claimed is None:
+        return False
+    _work_on(*claimed, stopping)
+    return True
 
 
-def _take_turn(operation: BulkOperation, lease: Lease, stopping: threading.Event) -> None:
+def _work_on(operation: BulkOperation, lease: Lease, stopping: threading.Event) -> None:
     try:
         if operation.tries >= MAX_TRIES:
             _fail(lease, f"INTERNAL_ERROR: this operation ended its worker {MAX_TRIES} times")

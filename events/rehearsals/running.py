@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 from uuid import uuid4
@@ -31,12 +32,14 @@ from events.rehearsals.verdicts import compare
 from events.rehearsals.windows import SimulatedWindows
 from fasthook.lib.crypto import UndecryptableSecret
 from fasthook.lib.fields import unseal
-from fasthook.lib.nudge import begin, nudge
+from fasthook.lib.nudge import begin
 
 log = structlog.get_logger(__name__)
 
 # One rehearsal's turn; then the one that has waited longest has its own.
 TURN_S: Final = 10.0
+# So long operations, which share the worker, wait for a page and then have a turn.
+GIVE_WAY_S: Final = 2.0
 # After each page the worker rests for this share of the time that the page took.
 PAUSE_SHARE: Final = 0.5
 MAX_PAUSE_S: Final = 1.0
@@ -63,26 +66,27 @@ class _Run:
 class Rehearser:
     """One per bulk process."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, give_way: Callable[[threading.Event], object] | None = None) -> None:
+        """`give_way` lets others have a turn; asked between pages, after GIVE_WAY_S of work."""
+        self._give_way = give_way
         self._sandbox = Sandbox(sandbox_limits())
         self._windows: OrderedDict[str, tuple[str, SimulatedWindows]] = OrderedDict()
+        self._worked_since = 0.0
 
-    def drain(self, *, seconds: float, stopping: threading.Event) -> None:
-        """Works on what waits, in turns, until nothing does or the time is over at the end of a turn."""
-        over_at = time.monotonic() + seconds
-        while not stopping.is_set() and time.monotonic() < over_at:
-            begin("rehearse")
-            claimed = progress.claim(uuid4())
-            if claimed is None:
-                return
-            self._take_turn(*claimed, stopping)
-        if progress.is_any_due():
-            nudge("rehearse")
+    def take_turn(self, stopping: threading.Event) -> bool:
+        """Lets the rehearsal that has waited longest have a turn; False when none is due."""
+        begin("rehearse")
+        claimed = progress.claim(uuid4())
+        if claimed is None:
+            return False
+        self._worked_since = time.monotonic()
+        self._work_on(*claimed, stopping)
+        return True
 
     def close(self) -> None:
         self._sandbox.close()
 
-    def _take_turn(self, row: RuleRehearsal, lease: Lease, stopping: threading.Event) -> None:
+    def _work_on(self, row: RuleRehearsal, lease: Lease, stopping: threading.Event) -> None:
         """One page at least, and longer than it took to prepare."""
         taken_at = time.monotonic()
         try:
@@ -96,7 +100,7 @@ class Rehearser:
                 began = time.monotonic()
                 if not self._judge_page(run):
                     return
-                is_over = _rest(stopping, since=began) or time.monotonic() >= until
+                is_over = self._rest(run.lease, stopping, since=began) or time.monotonic() >= until
             self._keep_windows(run)
             progress.release(lease)
         except _Lost:
@@ -159,21 +163,29 @@ class Rehearser:
             after = requests[-1].id
             if not progress.renew(run.lease):
                 raise _Lost
-            if _rest(stopping, since=began):
+            if self._rest(run.lease, stopping, since=began):
                 progress.release(run.lease)
                 raise _Lost
             began = time.monotonic()
+
+    def _rest(self, lease: Lease, stopping: threading.Event, *, since: float) -> bool:
+        """Leaves the machine to live traffic for a share of the time since `since`, and the worker to what shares it;
+        whether the worker is to stop. _Lost when the rehearsal is no longer this worker's."""
+        now = time.monotonic()
+        if stopping.wait(min(MAX_PAUSE_S, PAUSE_SHARE * (now - since))):
+            return True
+        if self._give_way is not None and now - self._worked_since >= GIVE_WAY_S:
+            self._give_way(stopping)
+            if not progress.renew(lease):
+                raise _Lost
+            self._worked_since = time.monotonic()
+        return stopping.is_set()
 
     def _keep_windows(self, run: _Run) -> None:
         if run.simulation.keeps_windows:
             self._windows[run.lease.rehearsal_id] = (run.position, run.simulation.windows)
             while len(self._windows) > KEPT_WINDOWS:
                 self._windows.popitem(last=False)
-
-
-def _rest(stopping: threading.Event, *, since: float) -> bool:
-    """Leaves the machine to others for a share of the time since `since`; whether the worker is to stop."""
-    return stopping.wait(min(MAX_PAUSE_S, PAUSE_SHARE * (time.monotonic() - since)))
 
 
 def _fail(lease: Lease, message: str) -> None:

@@ -42,7 +42,8 @@ def start(project: Project, *, now: datetime | None = None, **given: Any) -> Bul
 
 
 def drain() -> None:
-    running.drain_operations(seconds=30, stopping=threading.Event())
+    while running.take_turn(threading.Event()):
+        pass
 
 
 def answer(row: BulkOperation) -> dict[str, Any]:

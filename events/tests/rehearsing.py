@@ -30,7 +30,8 @@ def plan(project: Project, start: datetime, *rules: Any, saved: bool = False) ->
 
 
 def drain(rehearser: Rehearser) -> None:
-    rehearser.drain(seconds=30, stopping=threading.Event())
+    while rehearser.take_turn(threading.Event()):
+        pass
 
 
 def answer(row: RuleRehearsal) -> dict[str, Any]:

@@ -344,7 +344,7 @@ def test_pages_wait_while_enough_of_it_waits_for_delivery(
     monkeypatch.setattr(running, "TURN_S", 0.3)
     make_ended(project, 7, at=at)
     row = start(project)
-    running.drain_operations(seconds=0.2, stopping=_never())
+    assert running.take_turn(_never())
     assert (counts(row)["status"], counts(row)["queued_count"]) == ("RUNNING", 4)
     deliver(door)
     let_lease_lapse(row)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +17,7 @@ from events.rehearsals import services
 from events.rehearsals.models import RuleRehearsal
 from events.rehearsals.running import Rehearser
 from events.tests.plane import change
+from events.tests.rehearsing import drain
 from events.tests.seed import Project, make_request
 from fasthook.lib.clock import iso
 from fasthook.testing import ApiCaller
@@ -108,7 +108,7 @@ def test_it_runs_to_its_end(api: ApiCaller, team: Project, path: str, now: datet
     make_request(team, now - HOUR)
     made = start(api, path, rules=[{"type": "filter", "body": {"id": 2}}])
     rehearser = Rehearser()
-    rehearser.drain(seconds=30, stopping=threading.Event())
+    drain(rehearser)
     rehearser.close()
     shown = api.get(f"/v1/rehearsals/{made['id']}").json()
     assert (shown["status"], shown["progress"], shown["changes"]) == ("COMPLETED", 1.0, {"none->filtered": 1})
@@ -117,7 +117,7 @@ def test_it_runs_to_its_end(api: ApiCaller, team: Project, path: str, now: datet
 def test_an_empty_range_is_over_at_once(api: ApiCaller, path: str) -> None:
     made = start(api, path)
     rehearser = Rehearser()
-    rehearser.drain(seconds=30, stopping=threading.Event())
+    drain(rehearser)
     rehearser.close()
     shown = api.get(f"/v1/rehearsals/{made['id']}").json()
     assert (shown["status"], shown["progress"], shown["would_be"]) == ("COMPLETED", 1.0, EMPTY)

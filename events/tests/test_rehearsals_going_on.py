@@ -131,9 +131,9 @@ def test_after_a_kill_another_worker_goes_on_exactly_where_it_stood(
 def test_a_worker_that_stops_hands_over_at_once(team: Project, start: datetime, chain: dict[str, Any]) -> None:
     row = plan(team, start, DEDUPLICATE)
 
-    Rehearser().drain(seconds=30, stopping=StopsAtOnce())
+    Rehearser().take_turn(StopsAtOnce())
     assert (answer(row)["done_count"], answer(row)["progress"]) == (3, 0.3)
-    Rehearser().drain(seconds=30, stopping=StopsAtOnce())
+    Rehearser().take_turn(StopsAtOnce())
     assert answer(row)["done_count"] == 3, "it was told to stop while it opened the windows anew"
     drain(Rehearser())
     assert found(row) == chain
@@ -224,7 +224,7 @@ def test_without_a_sandbox_it_waits_and_no_try_is_counted(
     with monkeypatch.context() as patch:
         patch.setattr(rehearser._sandbox, "run_batch", unavailable)
         for _ in range(5):
-            rehearser.drain(seconds=30, stopping=StopsAtOnce())
+            rehearser.take_turn(StopsAtOnce())
     drain(rehearser)
     assert found(row)["status"] == "COMPLETED"
 
