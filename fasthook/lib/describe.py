@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, TypeVar
@@ -64,6 +65,7 @@ def list_answer(
     )
 
 
+_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _HELP = {
     "from": "An ISO 8601 time, or now, now-15m, now-24h, now-7d. Without it 30 days ago.",
     "to": "The same. Without it now.",
@@ -105,16 +107,22 @@ def describe_resource(
     filters: type[ListFilter],
     actions: tuple[str, ...],
     destroy_parameters: tuple[OpenApiParameter, ...] = (),
+    tag: str | None = None,
 ) -> Callable[[View], View]:
-    """Describes list, count, create, upsert, retrieve, update, replace, destroy and the `actions` of a viewset."""
-    plural, singular = f"{name.lower()}s", name.lower()
+    """Describes list, count, create, upsert, retrieve, update, replace, destroy and the `actions` of a viewset.
+
+    `name` is written like AlertRule, in operations alert_rule. `tag` is the group, if it is not one of its own.
+    """
+    words = _CAPITAL.sub(" ", name).lower()
+    singular = words.replace(" ", "_")
 
     def described(verb: str, many: bool = False, **kwargs: Any) -> Any:
-        return extend_schema(operation_id=f"{verb}_{plural if many else singular}", tags=[plural], **kwargs)
+        identifier = f"{verb}_{singular}s" if many else f"{verb}_{singular}"
+        return extend_schema(operation_id=identifier, tags=[tag or f"{words}s"], **kwargs)
 
     told = {
-        "list": f"The team's {plural}, a page at a time.",
-        "count": f"How many {plural} the filters let through.",
+        "list": f"The team's {words}s, a page at a time.",
+        "count": f"How many {words}s the filters let through.",
         "create": "409 when the name is taken.",
         "upsert": "Updates the one with that id, else the one with that name, else creates it.",
         "update": "Changes what is given and keeps the rest.",
