@@ -75,10 +75,12 @@ def _settle_connection(connection_id: str) -> int:
             moved = _count("hold_waiting", id=row.id, limit=PAGE, leaving=leaving(Move.HOLD))
         else:
             moved = _count("release_held", id=row.id, limit=PAGE, rank=int(Rank.FIRST))
-            if not moved:
+            if not moved and not _is_any_held("connection_id", row.id, [row.id]):
                 Connection.objects.filter(id=row.id).update(settle_requested_at=None)
             return moved
-        if not moved and not _count("count_jobs", by="connection_id", id=row.id):
+        if moved or _count("count_jobs", by="connection_id", id=row.id):
+            return moved
+        if row.paused_at or not _is_any_held("connection_id", row.id, [row.id]):
             Connection.objects.filter(id=row.id).update(settle_requested_at=None)
         return moved
 
@@ -96,6 +98,8 @@ def _settle_destination(destination_id: str) -> int:
             moved = _cancel(row.id, "destination_id", cause, held_of=connection_ids)
             if moved or _count("count_jobs", by="destination_id", id=row.id):
                 return moved
+            if _is_any_held("destination_id", row.id, connection_ids):
+                return moved
         Destination.objects.filter(id=row.id).update(settle_requested_at=None)
         return moved
 
@@ -103,6 +107,11 @@ def _settle_destination(destination_id: str) -> int:
 def _cancel(identifier: str, by: str, cause: IgnoredCause, *, held_of: list[str]) -> int:
     moved = _count("cancel_waiting", by=by, id=identifier, limit=PAGE, cause=cause.value, leaving=leaving(Move.CANCEL))
     return moved + _count("cancel_held", by=by, id=identifier, connection_ids=held_of, limit=PAGE, cause=cause.value)
+
+
+def _is_any_held(by: str, identifier: str, connection_ids: list[str]) -> bool:
+    """What a page passed over, since somebody else had its event: who was refused, or rolls back, leaves it on hold."""
+    return bool(_count("count_held", by=by, id=identifier, connection_ids=connection_ids))
 
 
 def _take_row(model: type[Row], identifier: str) -> Row | None:

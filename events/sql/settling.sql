@@ -89,3 +89,9 @@ SELECT count(*) FROM released
 
 -- :name count_jobs
 SELECT count(*) FROM (SELECT 1 FROM delivery_job WHERE {by} = %(id)s LIMIT 1) AS found
+
+-- :name count_held
+-- Also what somebody has locked.
+SELECT count(*) FROM (
+    SELECT 1 FROM events WHERE connection_id = ANY(%(connection_ids)s) AND status = 'HOLD' AND {by} = %(id)s LIMIT 1
+) AS found

@@ -229,6 +229,35 @@ def test_a_mark_is_not_cleared_while_another_settler_has_the_row(project: Projec
     assert not marked(project)
 
 
+@pytest.mark.parametrize(
+    ("ended", "states_after"),
+    [
+        (None, [("QUEUED", None)] * 3),
+        ("connection", [("CANCELLED", "CONNECTION_DISABLED")] * 3),
+        ("destination", [("CANCELLED", "DESTINATION_DISABLED")] * 3),
+    ],
+)
+def test_a_held_event_that_somebody_has_is_not_forgotten(
+    project: Project, ended: str | None, states_after: list[tuple[str, str | None]]
+) -> None:
+    """Whoever retries a held event locks it, and is refused: the event stays on hold, passed over by the page."""
+    ids = accept_and_route(project, 3)
+    change(project.connection, paused_at=utc_now(), settle_requested_at=utc_now())
+    assert settle() == 3
+    if ended == "destination":
+        change(project.destination, disabled_at=utc_now(), settle_requested_at=utc_now())
+    else:
+        disabled_at = utc_now() if ended else None
+        change(project.connection, paused_at=None, disabled_at=disabled_at, settle_requested_at=utc_now())
+    with transaction.atomic():
+        assert Event.objects.select_for_update().get(id=ids[1]).status == "HOLD"
+        assert on_another_connection(settle) == 2
+    assert settle() == 1
+    assert states() == states_after
+    project.destination.refresh_from_db()
+    assert (marked(project), project.destination.settle_requested_at) == (False, None)
+
+
 def test_settling_passes_over_a_row_that_is_being_changed(project: Project) -> None:
     """A change holds the row while it waits for the gate that settling holds: waiting for it would be a deadlock."""
     change(project.connection, settle_requested_at=utc_now())
