@@ -86,6 +86,11 @@ def expired_partitions(table: str, *, now: datetime, retention_days: int) -> lis
     return expired
 
 
+def end_of(partition: Partition) -> datetime:
+    """The midnight that is the next partition's first moment."""
+    return _day(partition.name.rpartition("_")[2]) + _DAY
+
+
 def drop_partition(table: str, partition: Partition) -> None:
     """Detached without stopping reads and writes. What a crash left half-way is taken on from there."""
     with connection.cursor() as cursor:

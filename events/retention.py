@@ -12,13 +12,14 @@ from datetime import datetime
 import structlog
 from django.db import connection
 
-from events.partitions import PREFIXES, drop_partition, expired_partitions, first_kept_day
+from events.partitions import PREFIXES, drop_partition, end_of, expired_partitions
 from fasthook.lib.ids import first_id_at
 
 log = structlog.get_logger(__name__)
 
 # Tables without a number of their own: what they hold belongs to the events.
 KEPT_WITH = {"event_payloads": "events"}
+_PAGE = 5000
 
 
 def drop_expired(*, now: datetime, retention_days: Mapping[str, int]) -> list[str]:
@@ -31,7 +32,7 @@ def drop_expired(*, now: datetime, retention_days: Mapping[str, int]) -> list[st
             continue
         oldest, *left = expired
         if table == "events":
-            _end_waiting(before=first_id_at("evt", first_kept_day(now, kept_days)))
+            _end_waiting(before=first_id_at("evt", end_of(oldest)))
         rows, size = _measure(oldest.name)
         drop_partition(table, oldest)
         log.info("partition.dropped", partition=oldest.name, rows=rows, bytes=size, days_left_to_drop=len(left))
@@ -39,10 +40,15 @@ def drop_expired(*, now: datetime, retention_days: Mapping[str, int]) -> list[st
     return dropped
 
 
-# Both end for the bulk operations that had queued them. A held event that is released in spite of it counts no more.
+# In the order in which everybody waits for them. Both end for the bulk operations that had queued them; a held event that
+# is released in spite of it counts no more.
 _END_JOBS = """
 WITH ended AS (
-    DELETE FROM delivery_job WHERE event_id < %s AND rank > 0 RETURNING batch_operation_id
+    DELETE FROM delivery_job WHERE event_id = ANY(ARRAY(
+        SELECT event_id FROM delivery_job WHERE event_id < %(before)s AND rank > 0
+        ORDER BY event_id LIMIT %(page)s FOR UPDATE
+    ))
+    RETURNING batch_operation_id
 ), outcome AS (
     INSERT INTO bulk_outcome (operation_id, done, failed, cancelled)
     SELECT batch_operation_id, 0, 0, count(*) FROM ended WHERE batch_operation_id IS NOT NULL
@@ -54,25 +60,38 @@ _END_HELD = """
 WITH held AS MATERIALIZED (
     SELECT id, held_operation_id FROM events
     WHERE status = 'HOLD' AND id < %(before)s AND held_operation_id IS NOT NULL
-    ORDER BY id FOR UPDATE
+    ORDER BY id LIMIT %(page)s FOR UPDATE
 ), outcome AS (
     INSERT INTO bulk_outcome (operation_id, done, failed, cancelled)
     SELECT held_operation_id, 0, 0, count(*) FROM held GROUP BY held_operation_id
+), forgotten AS (
+    UPDATE events SET held_operation_id = NULL FROM held WHERE events.id = held.id AND events.id < %(before)s
 )
-UPDATE events SET held_operation_id = NULL FROM held WHERE events.id = held.id AND events.id < %(before)s
+SELECT count(*) FROM held
 """
 
 
 def _end_waiting(*, before: str) -> None:
     """Jobs of events that are about to go. Held events have no job and go with their partition; both are told."""
+    jobs = _in_pages(_END_JOBS, before=before)
+    _in_pages(_END_HELD, before=before)
     with connection.cursor() as cursor:
-        cursor.execute(_END_JOBS, [before])
-        jobs = cursor.fetchone()[0]
-        cursor.execute(_END_HELD, {"before": before})
         cursor.execute("SELECT count(*) FROM events WHERE status = 'HOLD' AND id < %s", [before])
         held = cursor.fetchone()[0]
     if jobs or held:
         log.warning("work.expired", jobs=jobs, held=held)
+
+
+def _in_pages(statement: str, *, before: str) -> int:
+    """How many rows it was about, over all pages."""
+    count = 0
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, {"before": before, "page": _PAGE})
+            page: int = cursor.fetchone()[0]
+        if not page:
+            return count
+        count += page
 
 
 def _measure(name: str) -> tuple[int, int]:

@@ -91,6 +91,21 @@ def test_work_that_waits_on_a_dropped_day_ends_and_is_told(team: Project) -> Non
     assert (told["jobs"], told["held"], told["log_level"]) == (1, 1, "warning")
 
 
+def test_work_ends_with_its_own_day_and_no_sooner(team: Project) -> None:
+    """A number that was lowered by mistake does not cost what waits on days that are still there."""
+    ensure_partitions(now=OLD, days_ahead=2, days_back=0)
+    waiting = [make_event(make_request(team, OLD + day * DAY), team, OLD + day * DAY) for day in range(3)]
+    for event in waiting:
+        DeliveryJob.objects.create(
+            event_id=event.id, rank=2, due_at=OLD, attempt_number=1, trigger="INITIAL", body_size=0
+        )
+    for left in (2, 1, 0):
+        drop_expired(now=OLD + 60 * DAY, retention_days=EQUAL)
+        there = sorted(Event.objects.values_list("id", flat=True))
+        assert len(there) == left
+        assert sorted(DeliveryJob.objects.values_list("event_id", flat=True)) == there
+
+
 def test_waiting_work_is_not_told_of_when_there_is_none(three_days: list[tuple[Request, Event, Attempt]]) -> None:
     with capture_logs() as logs:
         drop_all(OLD + 31 * DAY)
