@@ -1,7 +1,8 @@
 """One look at all rules of all teams: what is observed, what becomes of the alerts, what is to be told, in one commit.
 
 A handful of statements whatever the number of rules. A condition that cannot be looked at now (its statement took too
-long) leaves its alerts as they are. Two looks at once do no harm: the second finds the lock taken and lets it be.
+long, or broke off) leaves its alerts as they are, and the other conditions go on. Two looks at once do no harm: the
+second finds the lock taken and lets it be.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from datetime import datetime
 from typing import Final
 
 import structlog
-from django.db import OperationalError, connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from alerts import standing
 from alerts.conditions import backlog, disabled, failed_operations, failure_rate, rejected
@@ -88,7 +89,7 @@ def _observe(now: datetime) -> tuple[list[Observation], set[RuleType]]:
         try:
             with transaction.atomic():
                 observations += observe(now=now)
-        except OperationalError as error:
+        except DatabaseError as error:
             if connection.connection is None or connection.connection.closed:
                 raise
             unobserved.update(types)

@@ -13,6 +13,8 @@ from typing import Any, Final
 from fasthook.lib.config_fields import ObjectReader
 from fasthook.lib.errors import invalid
 
+# Percent: the lower the rate at which an alert ends, the more attempts a look counts beside those that failed.
+LEAST_RESOLVE_RATE: Final = 0.1
 # An open alert lasts until its value is below this share of the threshold, unless the rule names a number of its own.
 RESOLVE_SHARE: Final = 0.8
 DAY_S: Final = 86_400
@@ -119,7 +121,8 @@ def read_rule_config(rule_type: RuleType, given: object, *, kept: Mapping[str, A
     if isinstance(given, Mapping) and "resolve_threshold" in given:
         resolve = given["resolve_threshold"]
     if resolve is not None:
-        resolve = _read_resolve_threshold(resolve, values["threshold"], at=f"{at}.resolve_threshold")
+        least = LEAST_RESOLVE_RATE if rule_type is RuleType.FAILURE_RATE else 0
+        resolve = _read_resolve_threshold(resolve, values["threshold"], least=least, at=f"{at}.resolve_threshold")
     return RuleConfig(resolve_threshold=resolve, **values)
 
 
@@ -147,11 +150,13 @@ def _read_number(value: object, number: Number, *, at: str) -> float:
     return int(value) if number.whole else float(value)
 
 
-def _read_resolve_threshold(value: object, threshold: float, *, at: str) -> float:
+def _read_resolve_threshold(value: object, threshold: float, *, least: float, at: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise invalid(at, "must be a number, or null")
     if not 0 < value <= threshold:
         raise invalid(at, f"must be above 0 and at most the threshold, {_plain(threshold)}")
+    if value < least:
+        raise invalid(at, f"must be at least {_plain(least)}")
     return float(value)
 
 

@@ -14,7 +14,7 @@ from django.db import connection
 
 from alerts.conditions.echoes import FEW, Asked, own_failures, sent_lately
 from alerts.conditions.observation import Observation
-from alerts.rule_types import RESOLVE_SHARE
+from alerts.rule_types import LEAST_RESOLVE_RATE, RESOLVE_SHARE
 from fasthook.lib.ids import first_id_at
 from fasthook.lib.sql import load_statements
 
@@ -60,6 +60,7 @@ def _find(now: datetime) -> list[_Failing]:
         starts = [now - timedelta(seconds=window_s) for window_s in windows_s]
         params: dict[str, Any] = {
             "share": RESOLVE_SHARE,
+            "least": LEAST_RESOLVE_RATE,
             "most": MOST,
             "windows_s": windows_s,
             "attempts_since": [first_id_at("att", start) for start in starts],

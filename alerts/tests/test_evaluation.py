@@ -215,6 +215,33 @@ def test_a_condition_that_takes_too_long_leaves_its_alerts_and_no_others(
     assert dict(Alert.objects.values_list("rule_type", "status")) == {"BACKLOG": "OPEN", "FAILURE_RATE": "RESOLVED"}
 
 
+def test_a_condition_that_breaks_off_stops_no_other(
+    project: Project, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late(project)
+    make_jobs(project, 6, now)
+
+    def broken(*, now: datetime) -> list[Any]:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 / 0")
+        return []
+
+    conditions = {**evaluation._CONDITIONS, (RuleType.FAILURE_RATE,): broken}
+    monkeypatch.setattr(evaluation, "_CONDITIONS", conditions)
+    assert evaluate_all(now=now) == Evaluation(opened=1, resolved=0, notifications=0)
+
+
+@pytest.mark.parametrize("resolve_threshold", [1e-300, 1e-320, 1e-17])
+def test_a_rule_with_an_absurd_number_stops_no_other(
+    project: Project, other_project: Project, now: datetime, resolve_threshold: float
+) -> None:
+    for each in (project, other_project):
+        make_rule(each, RuleType.FAILURE_RATE)
+        make_attempts(each, now - MINUTE, failed=30)
+    AlertRule.objects.filter(team=other_project.team).update(resolve_threshold=resolve_threshold)
+    assert evaluate_all(now=now) == Evaluation(opened=2, resolved=0, notifications=0)
+
+
 def test_the_number_of_statements_does_not_grow_with_rules_and_teams(
     project: Project, other_project: Project, now: datetime
 ) -> None:

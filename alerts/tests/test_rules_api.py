@@ -89,6 +89,11 @@ def test_upsert_goes_by_name(api: ApiCaller) -> None:
             "config.resolve_threshold",
             "must be above 0 and at most the threshold, 5",
         ),
+        (
+            {"name": "x", "type": "FAILURE_RATE", "config": {"threshold": 5, "resolve_threshold": 0.09}},
+            "config.resolve_threshold",
+            "must be at least 0.1",
+        ),
         ({**MINIMAL, "config": {"resolve_threshold": "5"}}, "config.resolve_threshold", "must be a number, or null"),
         ({**MINIMAL, "scope": []}, "scope", "must name at least one destination; null stands for all of them"),
         ({**MINIMAL, "scope": ["des_1"]}, "scope[0]", "names no destination of this team"),

@@ -9,7 +9,8 @@ WHERE type = 'FAILURE_RATE' AND disabled_at IS NULL AND deleted_at IS NULL ORDER
 -- difference: where more than that succeed the rate is below the threshold. So healthy traffic costs next to nothing,
 -- however much there is. A team that fails more than `most` times in the window is judged by the last `most`.
 WITH rule AS MATERIALIZED (
-    SELECT id, team_id, window_s, scope, coalesce(resolve_threshold, threshold * %(share)s) AS resolves_below
+    SELECT id, team_id, window_s, scope,
+        greatest(coalesce(resolve_threshold, threshold * %(share)s), %(least)s) AS resolves_below
     FROM alerts_rule WHERE type = 'FAILURE_RATE' AND disabled_at IS NULL AND deleted_at IS NULL
 ), span AS MATERIALIZED (
     SELECT DISTINCT rule.team_id, rule.window_s, bound.attempts_since, bound.events_since
