@@ -1,6 +1,7 @@
 """What a bulk operation is asked to work on: the filters of the lists, from a body or a query string, normalised.
 
-Every value may be a text, a comma list or a JSON list. Which values are legal is left to the list filters.
+Every value may be a text, a comma list or a JSON list. Which values are legal is left to the list filters. A filter
+that is given but names nothing is refused: without it the operation would be about everything.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ _SCALARS = (str, int, bool)
 
 @extend_schema_field(
     {
-        "oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}],
+        "oneOf": [
+            {"type": "string", "minLength": 1},
+            {"type": "array", "items": {"type": "string"}, "minItems": 1},
+        ],
         "description": f"At most {MAX_VALUES} different ones.",
     }
 )
@@ -40,7 +44,10 @@ class ValuesField(serializers.Field[Any, Any, Any, Any]):
         if not all(isinstance(each, _SCALARS) for each in given):
             raise ValidationError("must be a string, or a list of strings")
         texts = [text.strip() for each in given for text in _text(each).split(",")]
-        return ",".join(sorted({text for text in texts if text}))
+        named = sorted({text for text in texts if text})
+        if not named:
+            raise ValidationError("must name at least one value; leave it out if all are meant")
+        return ",".join(named)
 
     def to_representation(self, value: Any) -> Any:
         return value
@@ -54,7 +61,7 @@ class BulkInput(InputSerializer):
 
     def get_fields(self) -> dict[str, Any]:
         values = {name: ValuesField(required=False) for name in self.filters.base_filters if name != "q"}
-        texts = {name: TextField(required=False, allow_blank=True) for name in ("q", *timerange.PARAMETERS)}
+        texts = {name: TextField(required=False) for name in ("q", *timerange.PARAMETERS)}
         return {"type": ChoiceField(choices=[str(kind) for kind in self.kinds], required=False), **values, **texts}
 
 
