@@ -166,8 +166,9 @@ def _references(team: Team, rule_type: RuleType, given: RuleFields) -> dict[str,
     if "scope" in given:
         found["scope"] = _read_scope(team, rule_type, given["scope"])
     if "channel_ids" in given:
+        # Locked, after the rule: a channel that is deleted just now is not named any more, or is found to be in use.
         found["channel_ids"] = _read_ids(
-            team, AlertChannel, given["channel_ids"], at="channel_ids", most=MAX_CHANNELS_OF_RULE
+            team, AlertChannel, given["channel_ids"], at="channel_ids", most=MAX_CHANNELS_OF_RULE, lock=True
         )
     return found
 
@@ -183,11 +184,14 @@ def _read_scope(team: Team, rule_type: RuleType, ids: Sequence[str] | None) -> l
     return _read_ids(team, _MODELS[spec.watches], ids, at="scope", most=MAX_SCOPE)
 
 
-def _read_ids(team: Team, model: type[models.Model], ids: Sequence[str], *, at: str, most: int) -> list[str]:
+def _read_ids(
+    team: Team, model: type[models.Model], ids: Sequence[str], *, at: str, most: int, lock: bool = False
+) -> list[str]:
     wanted = list(dict.fromkeys(ids))
     if len(wanted) > most:
         raise invalid(at, f"must not have more than {most} ids")
-    known = set(for_team(model, team).filter(pk__in=wanted).values_list("pk", flat=True))
+    rows = for_team(model, team).filter(pk__in=wanted).order_by("pk")
+    known = set((rows.select_for_update(no_key=True) if lock else rows).values_list("pk", flat=True))
     for index, each in enumerate(ids):
         if each not in known:
             raise invalid(f"{at}[{index}]", f"names no {model._meta.verbose_name} of this team")
