@@ -4,8 +4,8 @@ The caller's transaction holds the gate (events/gate.py), and the caller nudges 
 handful of statements however long it is; PAGE is what it should hold at most. What may not be moved is passed over and
 told by its code (events/refusals.py).
 
-Jobs are locked first, in the order of their ids, then events. Several events are never waited for, so no two pages, and
-no page and a delivery worker, can wait for each other in a circle.
+Jobs are locked first, once, in the order of their ids, then events. Several events are never waited for, so no two
+pages, and no page and a delivery worker, can wait for each other in a circle.
 """
 
 from __future__ import annotations
@@ -54,16 +54,31 @@ class Replayed:
     stages: frozenset[str] = _NOTHING
 
 
+def lock_jobs(door: Door, event_ids: Sequence[str]) -> Mapping[str, bool]:
+    """Waits for the jobs of these events; those there are, and whether each is in flight.
+
+    Once in a transaction: whoever has locked jobs waits for no others.
+    """
+    with door.cursor() as cursor:
+        cursor.execute(SQL["lock_jobs"], {"ids": list(event_ids)})
+        return dict(cursor.fetchall())
+
+
 def requeue_events(
-    door: Door, event_ids: Sequence[str], *, trigger: Trigger, batch_operation_id: str | None = None
+    door: Door,
+    event_ids: Sequence[str],
+    *,
+    trigger: Trigger,
+    batch_operation_id: str | None = None,
+    jobs: Mapping[str, bool] | None = None,
 ) -> Requeued:
     """Queues events again: same id, next attempt number, retry schedule from its beginning (decision 0011).
 
     A planned retry is taken forward. An event that failed in its rules has them run again, by routing. With a
     `batch_operation_id` the events, and the attempts to come, carry it. Harmless to repeat with the same one: what the
-    operation has had is skipped as ALREADY_IN_OPERATION.
+    operation has had is skipped as ALREADY_IN_OPERATION. `jobs`: what `lock_jobs` gave, of these events or more.
     """
-    states = _lock(door, event_ids, batch_operation_id)
+    states = _lock(door, event_ids, batch_operation_id, jobs)
     routes = _read_routes(door, states)
     skipped = {event_id: Refusal.UNAVAILABLE for event_id in event_ids if event_id not in routes}
     sizes: dict[str, int] = {}
@@ -92,13 +107,18 @@ def requeue_events(
 
 
 def cancel_events(
-    door: Door, event_ids: Sequence[str], *, cause: IgnoredCause, batch_operation_id: str | None = None
+    door: Door,
+    event_ids: Sequence[str],
+    *,
+    cause: IgnoredCause,
+    batch_operation_id: str | None = None,
+    jobs: Mapping[str, bool] | None = None,
 ) -> Cancelled:
     """Ends events that wait. The attempts in flight are recorded when they finish, but the events stay CANCELLED.
 
-    Harmless to repeat, as `requeue_events` is.
+    Harmless to repeat, as `requeue_events` is; `jobs` as there.
     """
-    states = _lock(door, event_ids, batch_operation_id)
+    states = _lock(door, event_ids, batch_operation_id, jobs)
     skipped = {event_id: Refusal.UNAVAILABLE for event_id in event_ids if event_id not in states}
     ended: list[str] = []
     for event_id, state in states.items():
@@ -154,18 +174,21 @@ def replay_requests(door: Door, request_ids: Sequence[str], *, batch_operation_i
     return Replayed(created, skipped, frozenset({"route"}))
 
 
-def _lock(door: Door, event_ids: Sequence[str], batch_operation_id: str | None) -> dict[str, EventState]:
-    """The events that could be locked, with what their jobs say."""
+def _lock(
+    door: Door, event_ids: Sequence[str], batch_operation_id: str | None, jobs: Mapping[str, bool] | None
+) -> dict[str, EventState]:
+    """The events that could be locked, with what their jobs say. Not those that got a job after jobs were locked."""
     if not event_ids:
         return {}
     ids = list(event_ids)
+    in_flight = lock_jobs(door, ids) if jobs is None else jobs
     # One alone can be waited for: whoever holds it waits for nothing that is held here.
     waiting = "" if len(ids) == 1 else "SKIP LOCKED"
     with door.cursor() as cursor:
-        cursor.execute(SQL["lock_jobs"], {"ids": ids})
-        in_flight: dict[str, bool] = dict(cursor.fetchall())
         cursor.execute(SQL["lock_events"].replace("{waiting}", waiting), {"ids": ids, **_range(ids)})
         rows = cursor.fetchall()
+        cursor.execute(SQL["read_jobs"], {"ids": ids})
+        waits_elsewhere = {event_id for (event_id,) in cursor.fetchall()} - in_flight.keys()
     return {
         event_id: EventState(
             status=Status(status),
@@ -176,6 +199,7 @@ def _lock(door: Door, event_ids: Sequence[str], batch_operation_id: str | None) 
             repeated=batch_operation_id is not None and batch == batch_operation_id,
         )
         for event_id, status, planned, ignored, batch in rows
+        if event_id not in waits_elsewhere
     }
 
 

@@ -73,22 +73,17 @@ def _act(selection: Selection, wanted: Sequence[str], *, batch_operation_id: str
     if selection.kind is Kind.REQUEST_RETRY:
         replayed = replay.replay_requests(connection, wanted, batch_operation_id=batch_operation_id)
         return Page(PageCounts(len(replayed.created), _by_code(replayed.skipped)), replayed.stages)
-    _lock_jobs(wanted)
+    # A delivery that ends just now has been recorded after this, or will find its job taken.
+    jobs = replay.lock_jobs(connection, wanted) if wanted else {}
     ids = still_matching(selection, wanted)
     if selection.kind is Kind.EVENT_CANCEL:
         cause = IgnoredCause.CANCELLED_IN_BULK
-        cancelled = replay.cancel_events(connection, ids, cause=cause, batch_operation_id=batch_operation_id)
+        cancelled = replay.cancel_events(connection, ids, cause=cause, batch_operation_id=batch_operation_id, jobs=jobs)
         number = len(cancelled.cancelled)
         return Page(PageCounts(number, _by_code(cancelled.skipped), done=number), frozenset())
-    requeued = replay.requeue_events(connection, ids, trigger=Trigger.BULK_RETRY, batch_operation_id=batch_operation_id)
+    trigger = Trigger.BULK_RETRY
+    requeued = replay.requeue_events(connection, ids, trigger=trigger, batch_operation_id=batch_operation_id, jobs=jobs)
     return Page(PageCounts(len(requeued.queued), _by_code(requeued.skipped)), requeued.stages)
-
-
-def _lock_jobs(ids: Sequence[str]) -> None:
-    """A delivery that ends just now has been recorded after this, or will find its job taken."""
-    if ids:
-        with connection.cursor() as cursor:
-            cursor.execute(replay.SQL["lock_jobs"], {"ids": list(ids)})
 
 
 def _by_code(skipped: Mapping[str, Refusal]) -> Mapping[str, int]:

@@ -15,6 +15,9 @@ WHERE id = ANY(%(ids)s) AND id BETWEEN %(first)s AND %(last)s
 ORDER BY id
 FOR UPDATE {waiting}
 
+-- :name read_jobs
+SELECT event_id FROM delivery_job WHERE event_id = ANY(%(ids)s)
+
 -- :name read_routes
 -- What the events hang on, and the size of what they would deliver; null when it is not stored any more.
 SELECT

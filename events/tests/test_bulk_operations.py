@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from events import replay
 from events.bulk import pages, progress, running, selection
 from events.bulk.models import BulkOperation
 from events.bulk.outcomes import fold_outcomes
@@ -156,13 +157,13 @@ def test_a_planned_retry_that_was_delivered_meanwhile_is_not_sent_again(
 ) -> None:
     ids = make_ended(project, 2, at=at)
     row = start(project)
-    original = pages._lock_jobs
+    original = replay.lock_jobs
 
-    def deliver_meanwhile(wanted: Any) -> None:
+    def deliver_meanwhile(*args: Any) -> Any:
         Event.objects.filter(id=ids[0]).update(status="SUCCESSFUL", successful_at=utc_now())
-        original(wanted)
+        return original(*args)
 
-    monkeypatch.setattr(pages, "_lock_jobs", deliver_meanwhile)
+    monkeypatch.setattr(replay, "lock_jobs", deliver_meanwhile)
     drain()
     assert counts(row)["queued_count"] == 1
     assert list(DeliveryJob.objects.values_list("event_id", flat=True)) == ids[1:]
