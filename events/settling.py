@@ -8,6 +8,7 @@ flight when the change came. A crash or a second worker does no harm.
 from __future__ import annotations
 
 import time
+from collections import Counter, deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -35,30 +36,43 @@ PAGE = 1000
 def settle_all(*, seconds: float) -> int:
     """Settles what asks for it, for at most about `seconds`; returns how many events were moved."""
     over_at = time.monotonic() + seconds
-    moved = 0
-    for model, settle_page in ((Connection, _settle_connection), (Destination, _settle_destination)):
-        for identifier in model.objects.filter(settle_requested_at__isnull=False).values_list("id", flat=True):
-            moved += _settle(identifier, settle_page, over_at)
-    return moved
+    total = 0
+    # Again, since a release may ask for the settling of a destination.
+    while moved := _settle_marked(over_at):
+        total += moved
+    return total
 
 
-def _settle(identifier: str, settle_page: Callable[[str], int], over_at: float) -> int:
-    moved = 0
-    while time.monotonic() < over_at:
-        try:
-            page = settle_page(identifier)
-        except OperationalError as error:
-            if not isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
-                raise
-            break  # the mark stays, so the next look goes on
-        moved += page
-        if page == 0:
-            break
-        nudge("deliver")
-    if moved:
-        instruments.events_settled.add(moved)
-        log.info("work.settled", id=identifier, events=moved)
-    return moved
+def _settle_marked(over_at: float) -> int:
+    """Page by page in turns, so that a connection with a million events does not keep the others waiting."""
+    settle_pages = ((Connection, _settle_connection), (Destination, _settle_destination))
+    turns = deque((each, settle) for model, settle in settle_pages for each in _marked(model))
+    moved: Counter[str] = Counter()
+    while turns and time.monotonic() < over_at:
+        identifier, settle_page = turns.popleft()
+        page = _settle_page(identifier, settle_page)
+        if page:
+            moved[identifier] += page
+            turns.append((identifier, settle_page))
+            nudge("deliver")
+    for identifier, number in moved.items():
+        log.info("work.settled", id=identifier, events=number)
+    instruments.events_settled.add(moved.total())
+    return moved.total()
+
+
+def _marked(model: type[Connection | Destination]) -> list[str]:
+    marked = model._default_manager.filter(settle_requested_at__isnull=False)
+    return list(marked.order_by("settle_requested_at", "pk").values_list("pk", flat=True))
+
+
+def _settle_page(identifier: str, settle_page: Callable[[str], int]) -> int:
+    try:
+        return settle_page(identifier)
+    except OperationalError as error:
+        if not isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
+            raise
+        return 0  # the mark stays, so the next look goes on
 
 
 def _settle_connection(connection_id: str) -> int:

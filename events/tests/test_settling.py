@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
@@ -204,6 +205,22 @@ def test_settling_stops_at_its_time_and_keeps_the_mark(project: Project) -> None
     assert settle_all(seconds=0) == 0
     assert marked(project)
     assert states() == [("QUEUED", None)]
+
+
+def test_many_events_of_one_connection_do_not_keep_another_waiting(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settling, "PAGE", 1)
+    other = add_connection(project)
+    accept_and_route(project, 3)
+    for row in (project.connection, other):
+        change(row, paused_at=utc_now(), settle_requested_at=utc_now())
+    # The time is over after two pages.
+    clock = iter([0.0, 0.0, 0.0, *[100.0] * 9])
+    monkeypatch.setattr(settling, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    assert settle() == 2
+    held = Event.objects.filter(status="HOLD").values_list("connection_id", flat=True)
+    assert sorted(held) == sorted([project.connection.id, other.id])
 
 
 def on_another_connection(work: Any) -> Any:
