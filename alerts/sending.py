@@ -82,7 +82,7 @@ class Sender:
 
             async def one(ready: _Ready) -> None:
                 async with turn:
-                    outcome = ready.notice if isinstance(ready.notice, Outcome) else await send(client, ready.notice)
+                    outcome = ready.notice if isinstance(ready.notice, Outcome) else await _try(client, ready.notice)
                     await asyncio.to_thread(self._record, ready.claimed, outcome)
 
             await asyncio.gather(*(one(ready) for ready in page))
@@ -101,6 +101,15 @@ class Sender:
         )
 
 
+async def _try(client: DeliveryClient, notice: Notice) -> Outcome:
+    """One that cannot be made or sent for a reason that nobody foresaw must not stop the others, nor come for ever."""
+    try:
+        return await send(client, notice)
+    except Exception as error:
+        log.exception("notification.broken", notification_id=notice.id)
+        return Outcome(error_code="INTERNAL_ERROR", error_message=type(error).__name__)
+
+
 def send_now(notice: Notice) -> Outcome:
     """One try, at once: the test button. Not from a thread that has a running event loop."""
 
@@ -112,7 +121,7 @@ def send_now(notice: Notice) -> Outcome:
 
 
 async def send(client: DeliveryClient, notice: Notice) -> Outcome:
-    """One try; never raises but for cancellation."""
+    """One try. What the outside world does is an outcome."""
     if notice.channel_type == ChannelType.EMAIL:
         return await asyncio.to_thread(_send_mail, notice)
     now = utc_now()

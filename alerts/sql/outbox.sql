@@ -13,17 +13,19 @@ WITH due AS MATERIALIZED (
             AND earlier.rule_id = waiting.rule_id AND earlier.id < waiting.id
     )
 ), channel AS MATERIALIZED (
-    SELECT id, next_slot_at, config, disabled_at IS NULL AND deleted_at IS NULL AS usable FROM alerts_channel
+    SELECT id, type, next_slot_at, config, disabled_at IS NULL AND deleted_at IS NULL AS usable FROM alerts_channel
     WHERE id IN (SELECT channel_id FROM due) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 ), chosen AS MATERIALIZED (
-    SELECT due.id, due.channel_id FROM due JOIN channel ON channel.id = due.channel_id
+    SELECT due.id, due.channel_id, channel.type FROM due JOIN channel ON channel.id = due.channel_id
     WHERE due.place * %(slot_s)s::integer <= extract(
         epoch FROM %(now)s::timestamptz - greatest(channel.next_slot_at, %(now)s::timestamptz)
     ) + %(burst)s::integer * %(slot_s)s::integer
     ORDER BY due.id LIMIT %(limit)s
 ), taken AS (
     UPDATE alerts_notification AS notification
-    SET due_at = %(lease_until)s, lease_token = %(token)s, attempts = notification.attempts + 1
+    -- In the form that its channel has now.
+    SET due_at = %(lease_until)s, lease_token = %(token)s, attempts = notification.attempts + 1,
+        channel_type = chosen.type
     FROM chosen
     WHERE notification.id = chosen.id AND notification.status = 'PENDING' AND notification.due_at <= %(now)s
     RETURNING notification.*

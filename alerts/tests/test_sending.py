@@ -189,6 +189,36 @@ def test_one_teams_lost_key_does_not_stop_the_others(
     assert other.status == "SENT"
 
 
+def test_what_waits_takes_the_form_that_its_channel_has_by_now(
+    team: Project, receiver: Receiver, sender: Sender, now: datetime
+) -> None:
+    channel = make_channel(team, receiver.url("/alerts"))
+    waiting = put(channel, now)
+    AlertChannel.objects.filter(id=channel.id).update(type="EMAIL", config={"to": ["oncall@example.com"]})
+    assert drain(sender) == 1
+    assert [message.to for message in mail.outbox] == [["oncall@example.com"]]
+    waiting.refresh_from_db()
+    assert (waiting.status, waiting.channel_type, receiver.at("/alerts")) == ("SENT", "EMAIL", [])
+
+
+def test_one_that_breaks_stops_no_other_and_is_given_up(
+    team: Project, receiver: Receiver, sender: Sender, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken, other = (put(make_channel(team, receiver.url("/alerts")), now, rule_id=f"alr_{n}") for n in range(2))
+    AlertNotification.objects.filter(id=broken.id).update(attempts=MAX_ATTEMPTS - 1)
+    real = sending.http_request
+
+    def break_one(notice: Any, *, now: datetime) -> Any:
+        if notice.id == broken.id:
+            raise KeyError("url")
+        return real(notice, now=now)
+
+    monkeypatch.setattr(sending, "http_request", break_one)
+    assert drain(sender) == 2
+    outcomes = dict(AlertNotification.objects.values_list("id", "status"))
+    assert (outcomes, len(receiver.at("/alerts"))) == ({broken.id: "FAILED", other.id: "SENT"}, 1)
+
+
 def test_while_one_thread_sends_a_second_does_not(team: Project, receiver: Receiver, sender: Sender) -> None:
     receiver.hold("/")
     put(make_channel(team, receiver.url()), datetime.now(UTC))
