@@ -11,7 +11,7 @@ from alerts.channel_config import read_channel_config
 from alerts.forms import Notice
 from alerts.messages import trial_message
 from alerts.models import AlertChannel, AlertNotification, AlertRule, NotificationKind, NotificationStatus
-from alerts.outbox import BURST, SLOT_S
+from alerts.outbox import BURST, SLOT_S, next_slot
 from alerts.sending import secrets_of, send_now
 from fasthook.lib.errors import Conflict, FastHookError, invalid
 from fasthook.lib.ids import new_id
@@ -150,7 +150,7 @@ def try_channel(team: Team, channel_id: str, *, now: datetime) -> AlertNotificat
 
 
 def _take_slot(channel: AlertChannel, *, now: datetime) -> None:
-    following = max(channel.next_slot_at, now) + timedelta(seconds=SLOT_S)
+    following = next_slot(channel, now=now) + timedelta(seconds=SLOT_S)
     wait = (following - now).total_seconds() - BURST * SLOT_S
     if wait > 0:
         raise TooManyNotifications(

@@ -15,7 +15,7 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from django.conf import settings
-from django.db.models import Count
+from django.db.models import Count, Q
 from psycopg import Connection
 
 from alerts.messages import alert_message
@@ -37,6 +37,8 @@ LEASE_S: Final = 120
 BACKOFF_S: Final = (10, 30, 60, 300, 900, 1800, 3600)
 MAX_ATTEMPTS: Final = len(BACKOFF_S) + 1
 MAX_RETRY_AFTER_S: Final = 3600
+# No try is planned so far ahead, and no slot given out.
+_NEVER: Final = timedelta(hours=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +153,14 @@ def _row(
     )
 
 
+def next_slot(channel: AlertChannel, *, now: datetime) -> datetime:
+    """From when on the channel's share is not given out yet."""
+    return now if channel.next_slot_at > now + _NEVER else max(channel.next_slot_at, now)
+
+
 def is_due(*, now: datetime) -> bool:
-    return AlertNotification.objects.filter(status=NotificationStatus.PENDING, due_at__lte=now).exists()
+    due = Q(due_at__lte=now) | Q(due_at__gt=now + _NEVER)
+    return AlertNotification.objects.filter(due, status=NotificationStatus.PENDING).exists()
 
 
 def claim(connection: Connection[Any], *, limit: int, now: datetime) -> list[Claimed]:
@@ -161,6 +169,7 @@ def claim(connection: Connection[Any], *, limit: int, now: datetime) -> list[Cla
     params = {
         "limit": limit,
         "now": now,
+        "never": now + _NEVER,
         "token": token,
         "lease_until": now + timedelta(seconds=LEASE_S),
         "slot_s": SLOT_S,

@@ -15,6 +15,8 @@ from enum import StrEnum
 from alerts.conditions.observation import Observation
 from alerts.rule_types import RuleConfig, RuleType
 
+# Times farther ahead than clocks differ: they were written under a clock that has been set right since.
+_AHEAD = timedelta(minutes=5)
 # Of one rule; what is at fault beyond that is not worth a row each. Those that stand already stay.
 MAX_STANDING_PER_RULE = 200
 
@@ -145,7 +147,7 @@ def _advance_one(
 
 
 def _advance_pending(rule: Rule, alert: Standing, observation: Observation | None, *, now: datetime) -> Standing | None:
-    if observation is None or not _breaches(rule, observation):
+    if observation is None or not _breaches(rule, observation) or _is_ahead(alert.pending_at, now):
         return None
     due = now - alert.pending_at >= timedelta(seconds=rule.for_s)
     return replace(_measured(alert, observation), opened_at=now if due else None)
@@ -154,7 +156,7 @@ def _advance_pending(rule: Rule, alert: Standing, observation: Observation | Non
 def _advance_open(rule: Rule, alert: Standing, observation: Observation | None, *, now: datetime) -> Standing:
     if observation is not None and observation.value >= rule.config.resolves_below:
         return replace(_measured(alert, observation), clear_since=None)
-    clear_since = alert.clear_since or now
+    clear_since = now if alert.clear_since is None or _is_ahead(alert.clear_since, now) else alert.clear_since
     cleared = replace(alert, clear_since=clear_since)
     if now - clear_since >= timedelta(seconds=rule.resolve_after_s):
         return replace(cleared, resolved_at=now, resolution="RECOVERED")
@@ -186,9 +188,14 @@ def due_notice(rule: Rule, alert: Standing, *, now: datetime) -> Kind | None:
         return None
     if alert.notified_at is None:
         return Kind.OPENED
-    if rule.repeat_after_s is None or now - alert.notified_at < timedelta(seconds=rule.repeat_after_s):
+    if rule.repeat_after_s is None:
         return None
-    return Kind.REPEATED
+    is_due = now - alert.notified_at >= timedelta(seconds=rule.repeat_after_s)
+    return Kind.REPEATED if is_due or _is_ahead(alert.notified_at, now) else None
+
+
+def _is_ahead(moment: datetime, now: datetime) -> bool:
+    return moment - now > _AHEAD
 
 
 def _muted(until: datetime | None, now: datetime) -> bool:

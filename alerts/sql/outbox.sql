@@ -2,23 +2,26 @@
 
 -- :name claim
 -- Due notifications that no earlier one of the same rule and channel stands before, as many of a channel as its share
--- has room for. The channel's row is locked for that, passing over one that somebody holds.
+-- has room for. The channel's row is locked for that, passing over one that somebody holds. What is due after `never`,
+-- and slots given out beyond it, were written under a clock that has been set right since.
 WITH due AS MATERIALIZED (
     SELECT waiting.id, waiting.channel_id,
         row_number() OVER (PARTITION BY waiting.channel_id ORDER BY waiting.id) AS place
     FROM alerts_notification AS waiting
-    WHERE waiting.status = 'PENDING' AND waiting.due_at <= %(now)s AND NOT EXISTS (
+    WHERE waiting.status = 'PENDING' AND (waiting.due_at <= %(now)s OR waiting.due_at > %(never)s) AND NOT EXISTS (
         SELECT FROM alerts_notification AS earlier
         WHERE earlier.status = 'PENDING' AND earlier.channel_id = waiting.channel_id
             AND earlier.rule_id = waiting.rule_id AND earlier.id < waiting.id
     )
 ), channel AS MATERIALIZED (
-    SELECT id, type, next_slot_at, config, disabled_at IS NULL AND deleted_at IS NULL AS usable FROM alerts_channel
+    SELECT id, type, config,
+        greatest(%(now)s::timestamptz, CASE WHEN next_slot_at <= %(never)s THEN next_slot_at END) AS next_slot_at,
+        disabled_at IS NULL AND deleted_at IS NULL AS usable FROM alerts_channel
     WHERE id IN (SELECT channel_id FROM due) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
 ), chosen AS MATERIALIZED (
     SELECT due.id, due.channel_id, channel.type FROM due JOIN channel ON channel.id = due.channel_id
     WHERE due.place * %(slot_s)s::integer <= extract(
-        epoch FROM %(now)s::timestamptz - greatest(channel.next_slot_at, %(now)s::timestamptz)
+        epoch FROM %(now)s::timestamptz - channel.next_slot_at
     ) + %(burst)s::integer * %(slot_s)s::integer
     ORDER BY due.id LIMIT %(limit)s
 ), taken AS (
@@ -27,13 +30,14 @@ WITH due AS MATERIALIZED (
     SET due_at = %(lease_until)s, lease_token = %(token)s, attempts = notification.attempts + 1,
         channel_type = chosen.type
     FROM chosen
-    WHERE notification.id = chosen.id AND notification.status = 'PENDING' AND notification.due_at <= %(now)s
+    WHERE notification.id = chosen.id AND notification.status = 'PENDING'
+        AND (notification.due_at <= %(now)s OR notification.due_at > %(never)s)
     RETURNING notification.*
 ), slots AS (
     UPDATE alerts_channel AS given
-    SET next_slot_at = greatest(given.next_slot_at, %(now)s::timestamptz)
-        + make_interval(secs => used.number * %(slot_s)s::integer)
+    SET next_slot_at = channel.next_slot_at + make_interval(secs => used.number * %(slot_s)s::integer)
     FROM (SELECT channel_id, count(*) AS number FROM taken GROUP BY channel_id) AS used
+    JOIN channel ON channel.id = used.channel_id
     WHERE given.id = used.channel_id
 )
 SELECT taken.id, taken.team_id, taken.channel_type, taken.message, taken.attempts, channel.config, channel.usable

@@ -294,6 +294,21 @@ def test_a_channel_gets_a_burst_and_then_its_share(team: Project, database: Data
     assert [claimed(seconds) for seconds in (0, 0, 5, 6, 11, 12, 24)] == [outbox.BURST, 0, 0, 1, 0, 1, 2]
 
 
+def test_a_clock_that_was_ahead_for_a_while_does_not_silence_a_channel(
+    team: Project, database: DataConnection, now: datetime
+) -> None:
+    channel = make_channel(team)
+    tomorrow = now + timedelta(days=1)
+    AlertChannel.objects.filter(id=channel.id).update(next_slot_at=tomorrow)
+    waiting = put(channel, now, due_at=tomorrow, attempts=1)
+    channel.refresh_from_db()
+    assert (outbox.next_slot(channel, now=now), outbox.is_due(now=now)) == (now, True)
+    assert [each.id for each in database.run(claim, limit=8, now=now)] == [waiting.id]
+    channel.refresh_from_db()
+    assert channel.next_slot_at == now + timedelta(seconds=outbox.SLOT_S)
+    assert database.run(claim, limit=8, now=now) == []
+
+
 def test_a_channel_that_is_being_changed_is_passed_over(team: Project, database: DataConnection, now: datetime) -> None:
     channel, other = make_channel(team), make_channel(team)
     put(channel, now)

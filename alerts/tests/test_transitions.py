@@ -67,6 +67,20 @@ def test_an_alert_opens_once_the_condition_has_held_for_long_enough() -> None:
     assert watch.standing[0].opened_at == at(60)
 
 
+def test_a_clock_that_was_ahead_for_a_while_neither_keeps_alerts_open_nor_from_opening() -> None:
+    day = 86_400
+    watch = Watch(make_rule(for_s=60, resolve_after_s=120))
+    assert [watch.look(seconds, 100) for seconds in (day, 0, 15, 75)] == ["PENDING", "NONE", "PENDING", "OPEN"]
+    assert [watch.look(seconds, 0) for seconds in (day, 100, 115, 220)] == ["OPEN", "OPEN", "OPEN", "RESOLVED"]
+
+
+def test_a_clock_that_was_ahead_for_a_while_does_not_stop_repeats() -> None:
+    told = Standing("alt_1", "alr_1", "des_1", "shop", 100, at(0), opened_at=at(0), notified_at=at(86_400))
+    rule = make_rule(repeat_after_s=300)
+    assert due_notice(rule, told, now=at(15)) is Kind.REPEATED
+    assert due_notice(rule, replace(told, notified_at=at(60)), now=at(15)) is None
+
+
 def test_without_a_waiting_time_it_opens_at_once() -> None:
     assert Watch(make_rule(for_s=0)).look(0, 100) == "OPEN"
 
