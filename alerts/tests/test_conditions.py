@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -14,7 +15,7 @@ from alerts.tests.seed import make_attempts, make_echo, make_jobs, make_rule
 from connections.models import Connection
 from destinations.models import Destination
 from events.bulk.models import BulkOperation
-from events.models import DiscardedRequests
+from events.models import DeliveryJob, DiscardedRequests
 from events.tests.seed import Project, make_event, make_request
 from fasthook.lib.ids import new_id
 
@@ -147,6 +148,20 @@ def test_the_age_is_that_of_the_oldest_that_is_due(project: Project, now: dateti
     assert backlog.observe(now=now) == []
     make_jobs(project, 1, now - timedelta(seconds=80))
     assert backlog.observe(now=now) == [Observation(rule.id, project.destination.id, "destination", 80.0)]
+
+
+def test_what_a_dead_worker_had_in_flight_is_due_since_its_lease_ran_out(project: Project, now: datetime) -> None:
+    rule = make_rule(project, RuleType.BACKLOG_AGE, config={"threshold": 100})
+    make_jobs(project, 2, now - timedelta(seconds=120))
+    first, second = DeliveryJob.objects.all()
+    DeliveryJob.objects.update(rank=0, lease_token=uuid4())
+    DeliveryJob.objects.filter(event_id=first.event_id).update(due_at=now + timedelta(seconds=10))
+    for notified in (False, True):
+        if notified:
+            make_notification(project, now)
+        assert backlog.observe(now=now) == [Observation(rule.id, project.destination.id, "destination", 120.0)]
+    DeliveryJob.objects.filter(event_id=second.event_id).update(cancelled=True)
+    assert backlog.observe(now=now) == []
 
 
 def test_only_destinations_in_scope_are_watched(project: Project, now: datetime) -> None:

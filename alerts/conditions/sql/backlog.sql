@@ -2,7 +2,8 @@
 
 -- :name waiting_destinations
 -- What waits is what is due, or in flight as well where it is counted: as /metrics/queue has it. Counting stops `beyond`
--- the highest threshold that asks; a destination where nothing is due costs three probes of the claims' index.
+-- the highest threshold that asks; a destination where nothing is due costs four probes of the claims' index. What is in
+-- flight falls due when its lease runs out: its worker died, and nobody has taken it since.
 WITH rule AS MATERIALIZED (
     SELECT id, team_id, type, scope, threshold, coalesce(resolve_threshold, threshold * %(share)s) AS resolves_below
     FROM alerts_rule WHERE type IN ('BACKLOG', 'BACKLOG_AGE') AND disabled_at IS NULL AND deleted_at IS NULL
@@ -18,10 +19,11 @@ WITH rule AS MATERIALIZED (
     FROM watched
     CROSS JOIN LATERAL (
         SELECT min(first.due_at) AS due_at
-        FROM (VALUES (1::smallint), (2::smallint), (3::smallint)) AS ranks (rank)
+        FROM (VALUES (0::smallint), (1::smallint), (2::smallint), (3::smallint)) AS ranks (rank)
         CROSS JOIN LATERAL (
             SELECT job.due_at FROM delivery_job AS job
             WHERE job.destination_id = watched.id AND job.rank = ranks.rank AND job.due_at <= %(now)s
+                AND NOT job.cancelled
             ORDER BY job.due_at LIMIT 1
         ) AS first
     ) AS oldest

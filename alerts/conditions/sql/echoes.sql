@@ -26,7 +26,7 @@ SELECT asked.place, count(own.id), min(waiting.due_at) FILTER (WHERE own.id IS N
 FROM unnest(%(ids)s::text[]) WITH ORDINALITY AS asked (id, place)
 CROSS JOIN (VALUES (0::smallint), (1::smallint), (2::smallint), (3::smallint)) AS ranks (rank)
 CROSS JOIN LATERAL (
-    SELECT job.request_id, CASE WHEN job.rank > 0 THEN job.due_at END AS due_at FROM delivery_job AS job
+    SELECT job.request_id, CASE WHEN job.due_at <= %(now)s THEN job.due_at END AS due_at FROM delivery_job AS job
     WHERE job.destination_id = asked.id AND job.rank = ranks.rank AND (job.rank = 0 OR job.due_at <= %(now)s)
     ORDER BY job.due_at LIMIT %(most)s
 ) AS waiting
