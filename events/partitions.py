@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 import psycopg
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, OperationalError, connection
 
 from fasthook.lib.ids import first_id_at
 
@@ -26,6 +26,7 @@ PREFIXES = {
     "transformation_executions": "txe",
 }
 DAYS_AHEAD = 7
+LOCK_WAIT_MS = 5000
 _DAY = timedelta(days=1)
 _NAME = re.compile(r"(?P<table>[a-z_]+)_(?P<day>\d{8})")
 
@@ -91,15 +92,29 @@ def end_of(partition: Partition) -> datetime:
     return _day(partition.name.rpartition("_")[2]) + _DAY
 
 
-def drop_partition(table: str, partition: Partition) -> None:
-    """Detached without stopping reads and writes. What a crash left half-way is taken on from there."""
+def drop_partition(table: str, partition: Partition) -> bool:
+    """Detached without stopping reads and writes. What a crash left half-way is taken on from there.
+
+    False while somebody reads it for long, such as a dump: waiting for that would keep a maintenance thread, and every
+    run one more.
+    """
     with connection.cursor() as cursor:
-        if partition.is_detaching:
-            cursor.execute(f"ALTER TABLE {table} DETACH PARTITION {partition.name} FINALIZE")
-        elif partition.is_attached:
-            how = "" if connection.in_atomic_block else "CONCURRENTLY"
-            cursor.execute(f"ALTER TABLE {table} DETACH PARTITION {partition.name} {how}")
-        cursor.execute(f"DROP TABLE {partition.name}")
+        cursor.execute("SELECT set_config('lock_timeout', %s, false)", [f"{LOCK_WAIT_MS}ms"])
+        try:
+            if partition.is_detaching:
+                cursor.execute(f"ALTER TABLE {table} DETACH PARTITION {partition.name} FINALIZE")
+            elif partition.is_attached:
+                how = "" if connection.in_atomic_block else "CONCURRENTLY"
+                cursor.execute(f"ALTER TABLE {table} DETACH PARTITION {partition.name} {how}")
+            cursor.execute(f"DROP TABLE {partition.name}")
+        except OperationalError as error:
+            if not isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
+                raise
+            return False
+        finally:
+            if not connection.connection.closed and not connection.needs_rollback:
+                cursor.execute("RESET lock_timeout")
+    return True
 
 
 def _make(table: str, name: str, day: datetime) -> bool:

@@ -34,7 +34,9 @@ def drop_expired(*, now: datetime, retention_days: Mapping[str, int]) -> list[st
         if table == "events":
             _end_waiting(before=first_id_at("evt", end_of(oldest)))
         rows, size = _measure(oldest.name)
-        drop_partition(table, oldest)
+        if not drop_partition(table, oldest):
+            log.warning("partition.busy", partition=oldest.name)
+            continue
         log.info("partition.dropped", partition=oldest.name, rows=rows, bytes=size, days_left_to_drop=len(left))
         dropped.append(oldest.name)
     return dropped

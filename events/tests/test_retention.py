@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +12,7 @@ from django.core.checks import Error
 from django.db import connection as database
 from structlog.testing import capture_logs
 
+from events import partitions
 from events.checks import check_retention
 from events.models import Attempt, DeliveryJob, Event, Request
 from events.partitions import PREFIXES, ensure_partitions
@@ -115,6 +118,38 @@ def test_waiting_work_is_not_told_of_when_there_is_none(three_days: list[tuple[R
 def test_dropping_outside_a_transaction_lets_readers_go_on(transactional_db: None) -> None:
     ensure_partitions(now=OLD, days_ahead=0, days_back=0)
     assert len(drop_all(OLD + 31 * DAY)) == len(PREFIXES)
+
+
+def test_a_long_read_is_not_waited_for_and_its_day_goes_later(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dump that takes an hour would keep all threads of the maintenance worker, one each ten minutes."""
+    monkeypatch.setattr(partitions, "LOCK_WAIT_MS", 100)
+    ensure_partitions(now=OLD, days_ahead=0, days_back=0)
+    dump = database.copy()
+    with ThreadPoolExecutor(1) as pool, capture_logs() as logs:
+        try:
+            dump.set_autocommit(False)
+            with dump.cursor() as cursor:
+                cursor.execute("SELECT count(*) FROM requests")
+            dropped = pool.submit(in_a_thread, lambda: drop_expired(now=OLD + 31 * DAY, retention_days=EQUAL))
+            assert sorted(dropped.result(timeout=10)) == [
+                f"{table}_20200510" for table in sorted(PREFIXES) if table != "requests"
+            ]
+        finally:
+            dump.close()
+    assert [line["partition"] for line in logs if line["event"] == "partition.busy"] == ["requests_20200510"]
+    assert drop_all(OLD + 31 * DAY) == ["requests_20200510"]
+    with database.cursor() as cursor:
+        cursor.execute("SHOW lock_timeout")
+        assert cursor.fetchone() == ("0",)
+
+
+def in_a_thread(work: Callable[[], list[str]]) -> list[str]:
+    try:
+        return work()
+    finally:
+        database.close()
 
 
 @pytest.mark.parametrize(
