@@ -42,8 +42,8 @@ def drop_expired(*, now: datetime, retention_days: Mapping[str, int]) -> list[st
     return dropped
 
 
-# In the order in which everybody waits for them. Both end for the bulk operations that had queued them; a held event that
-# is released in spite of it counts no more.
+# In the order in which everybody waits for them. Both end for the bulk operations that had queued them; a held event
+# that is released in spite of it counts no more.
 _END_JOBS = """
 WITH ended AS (
     DELETE FROM delivery_job WHERE event_id = ANY(ARRAY(
