@@ -20,10 +20,12 @@ from django.conf import settings
 
 from events.ingress import Ingress
 from events.mock import mock_application
+from fasthook.bounded_bodies import bounded_body
 from fasthook.lib import instruments
 from fasthook.lib.errors import envelope
 from fasthook.lib.heap import settle_heap
 from fasthook.lib.proxies import TrustedProxies
+from fasthook.lib.rest import MAX_SOURCE_TEXT_BYTES
 from metrics.prometheus.start import begin_measuring
 
 Scope = MutableMapping[str, Any]
@@ -52,7 +54,8 @@ class Application:
             return await self._ingress.take(address, scope, receive, send)
         if scope["path"].startswith("/mock/") or scope["path"] == "/mock":
             return await mock_application(scope, receive, send)
-        await django_application(cast("Any", scope), receive, cast("Any", send))
+        within = bounded_body(receive, limit=max(settings.MAX_API_BODY_BYTES, MAX_SOURCE_TEXT_BYTES))
+        await django_application(cast("Any", scope), within, cast("Any", send))
         return None
 
     def _look_behind_proxy(self, scope: Scope) -> None:

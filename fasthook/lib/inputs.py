@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Any, ClassVar
 
 from drf_spectacular.types import OpenApiTypes
@@ -22,6 +23,8 @@ from fasthook.lib.errors import InvalidInput
 NAME_PATTERN = r"\A[A-Za-z0-9._-]+\Z"
 MAX_NAME_LENGTH = 155
 MAX_DESCRIPTION_LENGTH = 2000
+# Of one object: a hint for each of a hundred thousand would take seconds.
+MAX_UNKNOWN_TOLD = 20
 
 
 class InputSerializer(serializers.Serializer[Any]):
@@ -32,9 +35,8 @@ class InputSerializer(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> dict[str, Any]:
         if not isinstance(data, Mapping):
             raise ValidationError({"non_field_errors": ["must be an object"]})
-        faults: dict[str, Any] = {
-            key: [unknown_fault(key, self.fields)] for key in data if key not in self.fields and key not in self.echoed
-        }
+        unknown = (key for key in data if key not in self.fields and key not in self.echoed)
+        faults: dict[str, Any] = {key: [unknown_fault(key, self.fields)] for key in islice(unknown, MAX_UNKNOWN_TOLD)}
         try:
             value: dict[str, Any] = super().to_internal_value(data)
         except ValidationError as error:

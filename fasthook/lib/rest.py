@@ -6,7 +6,8 @@ Knows no resource and no team. Shapes of bodies are read by `fasthook.lib.inputs
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -28,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 MAX_DEPTH = 64
 MAX_SOURCE_TEXT_BYTES = 10_000_000
+# Of a field's name in an error.
+MAX_SHOWN_NAME = 100
 _FIRST_NAME = re.compile(r"[.\[]")
 RETRY_AFTER_S = 5
 # Away, restarting, or no connection free in time (psycopg_pool's PoolTimeout is an OperationalError).
@@ -96,26 +99,47 @@ def _read_bounded(stream: Any, limit: int) -> bytes:
     return body
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a value stands. Written out only for a fault: a long name would be copied for every value below it."""
+
+    item: Any
+    depth: int = 0
+    parent: _Place | None = None
+    step: str | int = ""
+
+    def path(self) -> str:
+        steps: list[str] = []
+        place: _Place | None = self
+        while place is not None and place.parent is not None:
+            steps.append(f"[{place.step}]" if isinstance(place.step, int) else f".{place.step[:MAX_SHOWN_NAME]}")
+            place = place.parent
+        return "".join(reversed(steps)).removeprefix(".")
+
+
 def _refuse_unstorable(value: Any) -> None:
     """Postgres text holds no NUL, and whoever walks the value later may recurse: both are refused, naming the place."""
-    waiting: list[tuple[Any, str, int]] = [(value, "", 0)]
+    waiting = [_Place(value)]
     while waiting:
-        item, path, depth = waiting.pop()
-        if isinstance(item, str):
-            if "\0" in item:
-                raise invalid(path, "must not contain NUL characters")
-        elif isinstance(item, dict | list):
-            if depth >= MAX_DEPTH:
-                raise invalid(_FIRST_NAME.split(path)[0], f"is nested deeper than {MAX_DEPTH} levels")
-            waiting.extend(_children(item, path, depth + 1))
+        place = waiting.pop()
+        if isinstance(place.item, str):
+            raise invalid(place.path(), "must not contain NUL characters")
+        if place.depth >= MAX_DEPTH:
+            raise invalid(_FIRST_NAME.split(place.path())[0], f"is nested deeper than {MAX_DEPTH} levels")
+        waiting.extend(_children(place))
 
 
-def _children(item: dict[str, Any] | list[Any], path: str, depth: int) -> list[tuple[Any, str, int]]:
-    if isinstance(item, list):
-        return [(child, f"{path}[{index}]", depth) for index, child in enumerate(item)]
-    if any("\0" in key for key in item):
-        raise invalid(path or "body", "must not contain NUL characters in the name of a field")
-    return [(child, f"{path}.{key}" if path else key, depth) for key, child in item.items()]
+def _children(place: _Place) -> Iterator[_Place]:
+    """Those that may be at fault."""
+    if isinstance(place.item, list):
+        steps: Iterable[tuple[str | int, Any]] = enumerate(place.item)
+    else:
+        steps = place.item.items()
+        if any("\0" in name for name in place.item):
+            raise invalid(place.path() or "body", "must not contain NUL characters in the name of a field")
+    for step, item in steps:
+        if isinstance(item, dict | list) or (isinstance(item, str) and "\0" in item):
+            yield _Place(item, place.depth + 1, place, step)
 
 
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response:

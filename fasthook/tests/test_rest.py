@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from io import BytesIO
 from typing import Any
 
@@ -9,7 +10,8 @@ from django.core.handlers.asgi import ASGIRequest
 from django.db import InterfaceError, OperationalError
 from django.test import Client
 
-from fasthook.lib.rest import MAX_DEPTH
+from fasthook.lib.inputs import MAX_UNKNOWN_TOLD
+from fasthook.lib.rest import MAX_DEPTH, JSONParser
 from fasthook.testing import ApiCaller
 from sources.api import SourceViewSet
 from sources.models import Source
@@ -172,3 +174,24 @@ def test_the_schema_is_complete(db: None) -> None:
     from django.core.management import call_command
 
     call_command("spectacular", "--validate", "--fail-on-warn", "--file", "/dev/null")
+
+
+def test_a_long_name_costs_no_more_memory_for_every_value_below_it() -> None:
+    body = b'{"' + b"k" * 50_000 + b'":[' + b",".join([b'"x"'] * 2_000) + b"]}"
+    tracemalloc.start()
+    try:
+        JSONParser().parse(BytesIO(body))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2_000_000
+
+
+def test_of_many_unknown_fields_the_first_are_told(db: None) -> None:
+    response = ApiCaller().post("auth/login", {"email": "a@example.com", "password": "x"} | dict.fromkeys(_names(500)))
+    assert response.status_code == 422
+    assert list(response.json()["fields"]) == _names(MAX_UNKNOWN_TOLD)
+
+
+def _names(count: int) -> list[str]:
+    return [f"emai{number}" for number in range(count)]

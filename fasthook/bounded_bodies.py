@@ -1,0 +1,31 @@
+"""How much of a call's body Django gets to see: it would put all of it on disk before any view could refuse it.
+
+Only an end: which view takes how much, and what it says to more, is fasthook/lib/rest.py's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+
+
+def bounded_body(receive: Receive, *, limit: int) -> Receive:
+    """Ends the body once it is longer than `limit` bytes; what comes after that is read and forgotten."""
+    taken = 0
+    over = False
+
+    async def bounded() -> Message:
+        nonlocal taken, over
+        message = await receive()
+        while over and message["type"] == "http.request":
+            message = await receive()
+        if message["type"] != "http.request":
+            return message
+        taken += len(message.get("body", b""))
+        over = taken > limit
+        return {**message, "more_body": False} if over else message
+
+    return bounded
