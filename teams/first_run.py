@@ -108,7 +108,7 @@ def _owner(team: Team, known: Credentials | None, notes: list[str]) -> tuple[Use
         password = secrets.token_urlsafe(18)
         user.set_password(password)
         user.save(update_fields=["password"])
-        notes.append(f"the credentials file was gone: {user.email} has a new password")
+        notes.append(f"the credentials file was gone: {user.email} has a new password and a new session token")
         return user, password
     if known.password is None or not user.check_password(known.password):
         notes.append(f"{user.email} has another password than this file was written with; it is left as it is")
@@ -122,6 +122,4 @@ def _session_token(user: User, known: Credentials | None, *, now: datetime, note
         if SessionToken.objects.filter(user=user, digest=digest, expires_at__gt=now).exists():
             return known.session_token
         notes.append("the session token in the credentials file had ended: here is a new one")
-    elif user.session_tokens.exists():
-        notes.append("the credentials file was gone: here is a new session token")
     return create_session(user, now=now).token

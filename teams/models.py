@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
-from django.db import models
+from django.db import models, transaction
 
 from fasthook.lib.clock import iso
 from fasthook.lib.fields import EncryptedJSONField, IdField, JSONTextField, RefField
@@ -51,6 +51,17 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.email
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """A new password ends all sessions: whoever had the old one, or a token by it, is out."""
+        # Not when a password that was right is hashed anew: Django forgets `_password` first.
+        replaced = not self._state.adding and (
+            getattr(self, "_password", None) is not None or not self.has_usable_password()
+        )
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            if replaced:
+                self.session_tokens.all().delete()
 
 
 class Role(models.TextChoices):

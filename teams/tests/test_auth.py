@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import redis
+from django.contrib.auth.hashers import make_password
 from django.core.cache import cache
 
 from fasthook.lib import counters
@@ -250,3 +251,27 @@ def test_a_membership_that_ends_takes_effect_at_once(owner: User, team: Team) ->
     assert caller.get("sources").status_code == 200
     Membership.objects.all().delete()
     assert caller.get("sources").status_code == 403
+
+
+def test_a_new_password_ends_every_session(owner: User, team: Team) -> None:
+    caller = ApiCaller(session_of(owner), team_id=team.id)
+    owner.set_password("another horse battery")
+    owner.save()
+    assert caller.get("sources").status_code == 401
+    assert ApiCaller(session_of(owner), team_id=team.id).get("sources").status_code == 200
+
+
+def test_without_a_password_no_session_is_left(owner: User, team: Team) -> None:
+    caller = ApiCaller(session_of(owner), team_id=team.id)
+    owner.set_unusable_password()
+    owner.save()
+    assert caller.get("sources").status_code == 401
+
+
+def test_a_better_hash_of_the_same_password_ends_no_session(owner: User, team: Team) -> None:
+    owner.password = make_password(PASSWORD, hasher="pbkdf2_sha256")
+    owner.save(update_fields=["password"])
+    caller = ApiCaller(session_of(owner), team_id=team.id)
+    assert User.objects.get(pk=owner.pk).check_password(PASSWORD)
+    assert User.objects.get(pk=owner.pk).password.startswith("argon2")
+    assert caller.get("sources").status_code == 200

@@ -10,7 +10,7 @@ import redis
 from fasthook.lib import counters
 from fasthook.lib.clock import utc_now
 from fasthook.testing import ApiCaller
-from teams.models import ProjectSecrets, Team
+from teams.models import ProjectSecrets, Role, Team
 from teams.sessions import create_session
 from teams.tests.factories import MembershipFactory
 
@@ -71,3 +71,13 @@ def test_without_redis_everybody_passes(client: ApiCaller, monkeypatch: pytest.M
 
 def test_what_no_credential_made_is_not_counted(db: None) -> None:
     assert [ApiCaller().get("sources").status_code for _ in range(5)] == [401] * 5
+
+
+def test_calls_that_the_team_or_the_role_forbids_count_too(team: Team, other_team: Team) -> None:
+    viewer = MembershipFactory(team=team, role=Role.VIEWER).user
+    caller = ApiCaller(create_session(viewer, now=utc_now()).token)
+    strange = caller.get("sources", headers={"x-team-id": other_team.id})
+    assert (strange.status_code, strange.headers["RateLimit-Remaining"]) == (403, "2")
+    writes = [caller.post("sources", {"name": "a"}) for _ in range(3)]
+    assert [each.status_code for each in writes] == [403, 403, 429]
+    assert writes[0].headers["RateLimit-Remaining"] == "1"
