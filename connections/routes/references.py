@@ -17,6 +17,8 @@ _MARK: Final = re.compile(r"\$\$\{|\$\{([^}]*)(\}?)")
 
 Variables = Mapping[str, str | int | float | bool]
 _MAX_TOLD: Final = 50
+# What all references of a document may put in their places: one long value in many places would fill the memory.
+MAX_INSERTED_CHARACTERS: Final = 10_000_000
 
 
 @dataclass(slots=True)
@@ -28,6 +30,17 @@ class Substituted:
     referenced: set[str] = field(default_factory=set)
     absent: dict[str, str] = field(default_factory=dict)
     faults: dict[str, list[str]] = field(default_factory=dict)
+    inserted_characters: int = 0
+
+    def insert(self, name: str, value: str | int | float | bool, *, at: str) -> None:
+        """A reference was resolved. InvalidInput when that was one too many."""
+        self.used.add(name)
+        self.inserted_characters += len(str(value))
+        if self.inserted_characters > MAX_INSERTED_CHARACTERS:
+            raise invalid(
+                at,
+                f"makes the document too long: its references may add {MAX_INSERTED_CHARACTERS} characters altogether",
+            )
 
 
 def escape(value: Any) -> Any:
@@ -86,7 +99,7 @@ def _substitute_text(text: str, variables: Variables, found: Substituted, at: st
         name = whole[1]
         found.referenced.add(at)
         if name in variables:
-            found.used.add(name)
+            found.insert(name, variables[name], at=at)
             return variables[name]
         found.absent[at] = name
         return text
@@ -104,6 +117,6 @@ def _part(mark: re.Match[str], variables: Variables, found: Substituted, at: str
     if name not in variables:
         found.faults[at] = [f"the variable {name} is not given"]
         return mark[0]
-    found.used.add(name)
     value = variables[name]
+    found.insert(name, value, at=at)
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -20,7 +20,7 @@ MEDIA_TYPE: Final = "application/yaml"
 _CONSTANTS: Final = {"": None, "~": None, "null": None, "true": True, "false": False}
 # What YAML takes for line breaks besides \n, and its mark of byte order: told from each other only where escaped.
 _BREAKS: Final = re.compile("[\r\x85\u2028\u2029\ufeff]")
-_INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
+_INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,19})")
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 
 
@@ -131,8 +131,9 @@ def _value(event: Any) -> Any:
 
 
 def _plain(text: str) -> Any:
+    """Numbers as JSON's reader takes them: an integer that 64 bits do not hold is a float."""
     if text in _CONSTANTS:
         return _CONSTANTS[text]
-    if _INTEGER.fullmatch(text):
+    if _INTEGER.fullmatch(text) and -(2**63) <= int(text) < 2**64:
         return int(text)
     return float(text) if _NUMBER.fullmatch(text) else text

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connections.routes.references import Substituted, escape, substitute
+from fasthook.lib.errors import InvalidInput
 
 VARIABLES = {"A": "x", "N": 5, "T": True, "EMPTY": ""}
 MARKS = st.text(st.sampled_from("${}Aa "), max_size=12)
@@ -60,3 +61,10 @@ def test_an_unknown_name_is_absent_as_a_whole_and_a_fault_as_a_part() -> None:
 def test_keys_and_verbatim_entries_are_left_alone() -> None:
     resolved, found = resolve({"${A}": 1, "code": "`${A}`"}, verbatim={"code"})
     assert (resolved, found.used) == ({"${A}": 1, "code": "`${A}`"}, set())
+
+
+@pytest.mark.parametrize("text", ["${LONG}", "${LONG}${LONG}", "a ${LONG}"])
+def test_one_long_value_in_many_places_is_refused(text: str) -> None:
+    long = {"LONG": "x" * 400_000}
+    with pytest.raises(InvalidInput, match=r"makes the document too long: its references may add 10000000 characters"):
+        substitute([text] * 30, long, Substituted(), at="document.sources")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connections.routes.yaml_format import YAMLParser, YAMLRenderer
 from fasthook.lib.errors import FastHookError
+from fasthook.lib.rest import JSONParser
 from fasthook.testing import ApiCaller
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
@@ -74,6 +76,14 @@ def test_what_json_does_not_have_is_refused(text: str, code: str, fault: str) ->
     with pytest.raises(FastHookError) as refused:
         read(text)
     assert (refused.value.code, fault in refused.value.message) == (code, True), refused.value.message
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, 2**64 - 1, 2**64, -(2**63), -(2**63) - 1, -9_999_999_999_999_999_999])
+def test_large_integers_are_those_of_json(number: int) -> None:
+    value = read(f"a: {number}")["a"]
+    expected = JSONParser().decode(f'{{"a": {number}}}'.encode())["a"]
+    assert (value, type(value)) == (expected, type(expected))
+    orjson.dumps(value)
 
 
 def test_text_that_is_not_utf_8_is_refused() -> None:
