@@ -35,11 +35,14 @@ def credential_digest(value: str) -> str:
 
 
 def mask(value: str) -> str:
-    """Enough of a secret to recognise it: its public prefix and last four characters."""
+    """Enough of a secret to recognise it: its last four characters, and its public prefix (`whsec_`).
+
+    At least six are hidden: what stands before the `_` of a short password is not public.
+    """
     if len(value) < 12:
         return "****"
-    prefix, separator, _ = value.partition("_")
-    head = prefix + separator if separator and len(prefix) <= 6 else ""
+    prefix, separator, rest = value.partition("_")
+    head = prefix + separator if len(prefix) <= 6 and len(rest) >= 10 else ""
     return f"{head}****{value[-4:]}"
 
 

@@ -29,6 +29,14 @@ class ApiViewSet(ViewSet):
             request.META["CONTENT_LENGTH"] = str(len(request.body))
         return super().initialize_request(request, *args, **kwargs)
 
+    def check_permissions(self, request: Request) -> None:
+        """Behind the throttles, unlike REST framework's: what is refused has cost something too."""
+        super().check_throttles(request)
+        super().check_permissions(request)
+
+    def check_throttles(self, request: Request) -> None:
+        """They were asked."""
+
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Any:
         answer = super().finalize_response(request, response, *args, **kwargs)
         if isinstance(answer, Response) and answer.exception:

@@ -49,6 +49,8 @@ def test_a_digest_is_the_sha_256_of_the_credential() -> None:
     [
         ("whsec_abcdefghijkl", "whsec_****ijkl"),
         ("fhp_0123456789", "fhp_****6789"),
+        ("secret_12345", "****2345"),
+        ("abc_123456789", "****6789"),
         ("longprefix_0123456789", "****6789"),
         ("short", "****"),
         ("elevenchars", "****"),
