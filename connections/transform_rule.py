@@ -10,6 +10,7 @@ from connections.models import Transformation
 from connections.rules.spec import TYPE_SPELLINGS, normalise_rules
 from connections.transformations.services import TransformationFields, plan_transformation_upsert
 from fasthook.lib.errors import NotFound, invalid
+from fasthook.lib.masking import mask_auth
 from teams.configuration import PendingWrite, lock_for_team
 from teams.models import Team
 
@@ -41,6 +42,14 @@ def inline_code(rules: object) -> tuple[str, str] | None:
         if "transformation" in rule:
             return rule["transformation"]["code"], f"{path_of_transform(cast(list[Any], rules))}.transformation.code"
     return None
+
+
+def shown_rule(rule: Mapping[str, Any]) -> dict[str, Any]:
+    """As it may be shown: values of an inline transformation's env masked."""
+    inline = rule.get("transformation")
+    if not inline or not inline.get("env"):
+        return dict(rule)
+    return {**rule, "transformation": {**inline, "env": mask_auth(inline["env"], inline["env"].keys())}}
 
 
 def _plan_transformation(team: Team, rule: Mapping[str, Any], *, at: str) -> PendingWrite[Transformation]:

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from connections.models import Connection
 from connections.sandbox.jobs import Message
+from connections.transform_rule import shown_rule
 from connections.transformations.serializers import AnyJSONField, RunRequestInput, RunResultOutput
 from connections.transformations.trial import message_answer, read_message
 from events.dry_run import DryRun, Subject, dry_run
@@ -105,7 +106,7 @@ def _answer(connection: Connection, subject: Subject, ran: DryRun, *, request_id
         "request_id": request_id,
         "outcome": ran.outcome,
         "failure_message": ran.branch.failure_message,
-        "rules": ran.rules,
+        "rules": [shown_rule(rule) for rule in ran.rules],
         "steps": ran.steps,
         "request": message_answer(message),
         "delivery": preview_delivery(connection, ran, message) if ran.branch.is_open else None,

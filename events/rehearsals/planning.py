@@ -11,12 +11,11 @@ from typing import Any, Final
 
 from connections.models import Connection, Transformation
 from connections.rules.spec import normalise_rules
-from connections.transform_rule import inline_code
+from connections.transform_rule import inline_code, shown_rule
 from connections.transformations.catalog import read_transformation
 from connections.transformations.services import read_env
 from connections.transformations.trial import refuse_unreadable
 from fasthook.lib.errors import invalid
-from fasthook.lib.masking import mask_auth
 
 # Stands for the id of whatever transformation the plan holds.
 FROZEN: Final = "frozen"
@@ -61,13 +60,12 @@ def plan_rules(connection: Connection, rules: object) -> tuple[Plan, list[dict[s
     transformation = None
     planned, shown = [], []
     for position, rule in enumerate(chosen):
-        planned_rule = shown_rule = dict(rule)
+        planned_rule = dict(rule)
         if rule["type"] == "transform":
             transformation = _freeze(connection, rule, at=f"rules[{position}]")
             planned_rule = {"type": "transform", "transformation_id": FROZEN}
-            shown_rule = _without_secrets(rule)
         planned.append(planned_rule)
-        shown.append(shown_rule)
+        shown.append(shown_rule(rule))
     return Plan(planned, transformation), shown
 
 
@@ -89,10 +87,3 @@ def _env_of(connection: Connection, inline: Mapping[str, Any], *, at: str) -> Ma
         entry = read_transformation(identifier)
         stored = entry.env if entry else {}
     return read_env(inline["env"], stored, merge=False, at=at) if "env" in inline else stored
-
-
-def _without_secrets(rule: Mapping[str, Any]) -> dict[str, Any]:
-    inline = rule.get("transformation")
-    if not inline or not inline.get("env"):
-        return dict(rule)
-    return {**rule, "transformation": {**inline, "env": mask_auth(inline["env"], inline["env"].keys())}}

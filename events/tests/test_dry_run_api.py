@@ -282,3 +282,11 @@ def test_without_a_free_sandbox_the_answer_is_503(
     monkeypatch.setattr(SandboxPool, "run", refuse)
     response = api.post(f"/v1/connections/{team.connection.id}/test", {"rules": [INLINE], "input": INPUT})
     assert (response.status_code, response.json()["code"]) == (503, code)
+
+
+def test_values_of_an_inline_env_are_masked_in_the_answer(api: ApiCaller, team: Project) -> None:
+    secret = "a-long-secret-value"
+    rules = [{"type": "transform", "transformation": {**INLINE_CODE, "env": {"OTHER": secret}}}]
+    answer = ask(api, team.connection, {"rules": rules, "input": INPUT})
+    assert answer["rules"][0]["transformation"]["env"] == {"OTHER": "****alue"}
+    assert secret not in str(answer)
