@@ -145,4 +145,4 @@ def _shown(value: Any) -> str:
     if isinstance(value, list):
         value = ",".join(map(str, value))
     text = str(value)
-    return repr(text) if not text or " " in text or "\n" in text else text
+    return text if text and " " not in text and text.isprintable() else repr(text)

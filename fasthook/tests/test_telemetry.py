@@ -98,6 +98,13 @@ def test_values_with_spaces_or_line_ends_stay_on_their_line() -> None:
     assert line == "2026-05-29T10:00:00.000Z info     attempt.finished event_id=evt_1 error='a b\\nc' empty=''"
 
 
+@pytest.mark.parametrize("text", ["\x1b[2J", "a\rb", "a\u2028b", "\u202ea"])
+def test_nobody_writes_to_the_terminal_by_a_value(text: str) -> None:
+    line = render_text(None, "info", {**EVENT, "path": text}).decode()
+    assert line.endswith(f"path={text!r}")
+    assert line.isprintable()
+
+
 @pytest.mark.parametrize("value", [object(), {1, 2}, b"x"])
 def test_a_value_that_json_has_no_form_for_is_written_as_text(value: object) -> None:
     assert json.loads(render_json(None, "info", {**EVENT, "value": value}))["value"] == str(value)
