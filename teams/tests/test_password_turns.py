@@ -44,7 +44,9 @@ def test_who_waits_too_long_is_told_to_try_again(monkeypatch: pytest.MonkeyPatch
     for _ in range(AT_ONCE):
         backends._turns.acquire()
     try:
-        with pytest.raises(TooManyAttempts, match="at this moment; try again in 5 s") as refused:
+        with pytest.raises(
+            TooManyAttempts, match="too many people are signing in at this moment; try again in 5 s"
+        ) as refused:
             check()
         assert refused.value.headers == {"Retry-After": "5"}
         with pytest.raises(PermissionDenied):

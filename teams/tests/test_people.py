@@ -402,3 +402,13 @@ def test_an_account_made_in_the_same_moment_must_be_proven(
         accept_invitation(invitation["token"], NEW_PASSWORD, name="", client_ip="", now=utc_now())
     assert refused.value.code == "INVALID_CREDENTIALS"
     assert roles(team) == {"owner@example.com": "owner"}
+
+
+@pytest.mark.parametrize("name", ["a\r\nBcc: b@example.com", "a\x1b[2J", "a\u2028b", "a\tb"])
+def test_a_name_is_one_line(api: ApiCaller, team: Team, name: str) -> None:
+    fault = ["must not contain line breaks or other control characters"]
+    for refused in (api.patch(f"teams/{team.id}", {"name": name}), api.post("teams", {"name": name})):
+        assert (refused.status_code, refused.json()["fields"]) == (422, {"name": fault})
+    given = {"token": "fhi_none", "password": NEW_PASSWORD, "name": name}
+    assert ApiCaller().post("auth/accept-invitation", given).json()["fields"] == {"name": fault}
+    assert api.patch(f"teams/{team.id}", {"name": "Bäckerei & Söhne 👩\u200d💻"}).status_code == 200
