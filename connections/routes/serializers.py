@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from connections.routes.differences import ACTIONS
-from connections.routes.document import DocumentInput
+from connections.routes.document import MAX_ENTRIES, DocumentInput
 from connections.routes.matching import SECTION_OF
 from connections.routes.planning import STARTS
 from connections.transformations.serializers import AnyJSONField
@@ -30,7 +30,12 @@ class RoutesInput(InputSerializer):
     document = ObjectField()
     variables = ObjectField(required=False, help_text="Values of the document's ${NAME} references.")
     prune = BooleanField(required=False, help_text="Delete what the document's sections lack.")
-    renames = RenameInput(many=True, required=False)
+    renames = RenameInput(  # type: ignore[call-arg]
+        many=True,
+        required=False,
+        max_length=MAX_ENTRIES,
+        error_messages={"max_length": "must have at most {max_length} entries"},
+    )
     new_connections = ChoiceField(choices=STARTS, required=False, help_text="The state of connections it creates.")
     expect = TextField(required=False, help_text="The digest of a plan: refused when the shape is another by now.")
 

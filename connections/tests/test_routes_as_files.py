@@ -468,3 +468,8 @@ def test_viewers_export_and_do_not_apply(team: Team, applied: Json) -> None:
     assert viewer.get("routes/export").status_code == 200
     for action in ("plan", "apply"):
         assert viewer.post(f"routes/{action}", {"document": {}}).json()["code"] == "ROLE_READ_ONLY"
+
+
+def test_a_long_list_of_renames_is_refused_as_a_whole(client: ApiCaller) -> None:
+    answer = client.post("routes/plan", {"document": {}, "renames": [{}] * 2001})
+    assert (answer.status_code, answer.json()["fields"]) == (422, {"renames": ["must have at most 2000 entries"]})
