@@ -14,7 +14,7 @@ import orjson
 import psycopg
 import structlog
 from django.conf import settings
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, TooManyFieldsSent
 from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions
@@ -23,7 +23,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.response import Response
 
 from fasthook.lib.crypto import UndecryptableSecret
-from fasthook.lib.errors import FastHookError, MalformedInput, NotFound, Unavailable, envelope, invalid
+from fasthook.lib.errors import FastHookError, InvalidInput, MalformedInput, NotFound, Unavailable, envelope, invalid
 
 log = structlog.get_logger(__name__)
 
@@ -171,6 +171,8 @@ def _as_known(error: Exception) -> FastHookError | None:
         return _translated(exceptions.PermissionDenied())
     if isinstance(error, RequestDataTooBig):
         return PayloadTooLarge(f"the body is larger than {settings.MAX_API_BODY_BYTES} bytes")
+    if isinstance(error, TooManyFieldsSent):
+        return InvalidInput(f"the query has more than {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS} parameters; send fewer")
     if isinstance(error, UndecryptableSecret):
         known = FastHookError(str(error), code="SECRET_UNDECRYPTABLE")
         known.status = 500
@@ -202,6 +204,8 @@ def _translated(error: exceptions.APIException) -> FastHookError:
     message = str(error.detail) if isinstance(error.detail, str) else "the request is not valid"
     if isinstance(error, exceptions.UnsupportedMediaType):
         message = "the body must be JSON: send Content-Type: application/json"
+    if isinstance(error, exceptions.NotAcceptable):
+        message = "answers are JSON: send Accept: application/json, or no Accept at all"
     if isinstance(error, exceptions.NotAuthenticated):
         message = "credentials are missing: send Authorization: Bearer with an API key or a session token"
     headers = {}

@@ -83,7 +83,7 @@ _ANSWERS: Final[dict[int, tuple[str, str, Schema, tuple[str, ...]]]] = {
     406: (
         "NotAcceptable",
         "The Accept header leaves no JSON.",
-        {"error": "Could not satisfy the request Accept header.", "code": "NOT_ACCEPTABLE"},
+        {"error": "answers are JSON: send Accept: application/json, or no Accept at all", "code": "NOT_ACCEPTABLE"},
         (),
     ),
     409: (

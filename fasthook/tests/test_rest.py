@@ -195,3 +195,20 @@ def test_of_many_unknown_fields_the_first_are_told(db: None) -> None:
 
 def _names(count: int) -> list[str]:
     return [f"emai{number}" for number in range(count)]
+
+
+@pytest.mark.parametrize("path", ["sources", "auth/me", "audit"])
+def test_a_query_of_too_many_parameters_is_refused(client: ApiCaller, path: str) -> None:
+    response = client.get(f"{path}?" + "&".join(f"a{number}=" for number in range(1001)))
+    assert (response.status_code, response.json()) == (
+        422,
+        {"error": "the query has more than 1000 parameters; send fewer", "code": "INVALID_INPUT"},
+    )
+
+
+def test_who_wants_something_else_than_json_is_told_what_there_is(client: ApiCaller) -> None:
+    response = client.get("sources", headers={"Accept": "text/html"})
+    assert (response.status_code, response.json()) == (
+        406,
+        {"error": "answers are JSON: send Accept: application/json, or no Accept at all", "code": "NOT_ACCEPTABLE"},
+    )
