@@ -13,6 +13,7 @@ from events.rehearsals import progress
 from events.rehearsals.history import Past
 from events.rehearsals.models import UNFINISHED, RuleRehearsal
 from events.rehearsals.planning import plan_rules
+from fasthook.lib.clock import iso
 from fasthook.lib.errors import Conflict, InvalidInput
 from fasthook.lib.nudge import nudge_after_commit
 from fasthook.lib.timerange import TimeRange
@@ -52,6 +53,8 @@ def start_rehearsal(
             requested_by=requested_by,
             created_at=now,
         )
+        asked = {"connection_id": connection.id, "from": iso(past.first), "to": iso(past.last)}
+        record(current_who(), "rehearsal.started", row, meta=asked)
         nudge_after_commit("rehearse")
     return row
 

@@ -19,6 +19,7 @@ from events.tests.plane import add_source, change
 from events.tests.rehearsing import DEDUPLICATE, HOUR, SECOND, answer, drain, found, plan
 from events.tests.seed import Project, make_event, make_request
 from fasthook.lib.clock import utc_now
+from teams.models import AuditEntry
 
 CODE = """
 if (request.body.kind === "boom") throw new Error("no such kind");
@@ -182,7 +183,7 @@ def contents() -> dict[str, str]:
     return found
 
 
-def test_nothing_but_its_own_row_is_written(
+def test_nothing_but_its_own_row_and_an_audit_entry_is_written(
     team: Project, start: datetime, past: list[str], rehearser: Rehearser
 ) -> None:
     before = contents()
@@ -197,7 +198,9 @@ def test_nothing_but_its_own_row_is_written(
     row = plan(team, start, DEDUPLICATE, TRANSFORM, FILTER)
     drain(rehearser)
     assert found(row)["status"] == "COMPLETED"
-    assert contents() == before
+    after = contents()
+    assert after | {"teams_auditentry": before["teams_auditentry"]} == before
+    assert list(AuditEntry.objects.values_list("action", flat=True)) == ["rehearsal.started"]
 
 
 def test_secrets_are_sealed_while_it_waits_masked_when_shown_and_gone_afterwards(

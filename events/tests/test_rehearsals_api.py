@@ -21,7 +21,7 @@ from events.tests.rehearsing import drain
 from events.tests.seed import Project, make_request
 from fasthook.lib.clock import iso
 from fasthook.testing import ApiCaller
-from teams.models import Role
+from teams.models import AuditEntry, Role
 from teams.sessions import create_session
 from teams.tests.factories import MembershipFactory
 
@@ -280,3 +280,10 @@ def test_beat_wakes_the_bulk_worker_for_one_that_nobody_works_on(
         RuleRehearsal.objects.update(status=status, lease_until=now - waits)
         nudge_due_stages()
     assert woken == ["rehearse", "rehearse"]
+
+
+def test_the_audit_log_tells_who_started_one(api: ApiCaller, team: Project, path: str) -> None:
+    begun = start(api, path)
+    (entry,) = AuditEntry.objects.filter(resource_id=begun["id"])
+    assert (entry.action, entry.team_id, entry.actor_type) == ("rehearsal.started", team.team.id, "api_key")
+    assert entry.meta == {"connection_id": team.connection.id, "from": begun["from"], "to": begun["to"]}
