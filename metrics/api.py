@@ -16,8 +16,9 @@ from metrics.parameters import Asked, read_asked, read_ids
 from metrics.queue import peaks, waiting_now
 from metrics.reading.answering import answer, too_many_points
 from metrics.reading.question import Question
-from metrics.spec.measures import ATTEMPTS, EVENTS, QUEUE, REQUESTS, Resource, Tally
-from metrics.spec.series import MAX_POINTS, Key, make_series, total_of, values_of
+from metrics.spec.measures import ATTEMPTS, EVENTS, QUEUE, REQUESTS, Resource
+from metrics.spec.series import MAX_POINTS, make_series, totals_of
+from metrics.spec.tallies import Tallies
 from metrics.summaries import KINDS, summarise
 from teams.auth import TeamRequest
 
@@ -65,12 +66,11 @@ class MetricsViewSet(ApiViewSet):
         asked = read_asked(QUEUE, request.query_params, now=now)
         question = _question(request, QUEUE, asked)
         waiting = waiting_now(question, now=now)
-        current: dict[Key, Tally] = {(1, group): tally for group, tally in waiting.items()}
-        points = make_series(current, starts=[now], dimensions=asked.dimensions, measures=asked.measures)
+        points = make_series(waiting, starts=[now], dimensions=asked.dimensions, measures=asked.measures)
         tallies = peaks(question)
-        highest = total_of(tallies) if not asked.dimensions else total_of(peaks(_question(request, QUEUE, asked, ())))
+        together = peaks(_question(request, QUEUE, asked, ())) if asked.dimensions else tallies
         shown = [{name: value for name, value in point.items() if name != "timestamp"} for point in points]
-        return _answer(asked, tallies, totals=highest, more={"now": shown})
+        return _answer(asked, tallies, totals=totals_of(together, asked.measures), more={"now": shown})
 
     @_summaries_of("sources")
     def sources(self, request: Call) -> Response:
@@ -88,7 +88,7 @@ class MetricsViewSet(ApiViewSet):
 def _counted(call: Call, resource: Resource) -> Response:
     asked = read_asked(resource, call.query_params, now=utc_now())
     tallies = answer(_question(call, resource, asked))
-    return _answer(asked, tallies, totals=total_of(tallies))
+    return _answer(asked, tallies, totals=totals_of(tallies, asked.measures))
 
 
 def _question(call: Call, resource: Resource, asked: Asked, dimensions: tuple[str, ...] | None = None) -> Question:
@@ -104,8 +104,8 @@ def _question(call: Call, resource: Resource, asked: Asked, dimensions: tuple[st
     )
 
 
-def _answer(asked: Asked, tallies: dict[Key, Tally], *, totals: Tally, more: dict[str, Any] | None = None) -> Response:
-    groups = len({group for _, group in tallies}) or 1
+def _answer(asked: Asked, tallies: Tallies, *, totals: dict[str, Any], more: dict[str, Any] | None = None) -> Response:
+    groups = len({group for _, group in tallies.keys}) or 1
     if groups * len(asked.starts) > MAX_POINTS:
         raise too_many_points()
     series = make_series(tallies, starts=asked.starts, dimensions=asked.dimensions, measures=asked.measures)
@@ -114,7 +114,7 @@ def _answer(asked: Asked, tallies: dict[Key, Tally], *, totals: Tally, more: dic
             "date_range": {"start": iso(asked.start), "end": iso(asked.end)},
             "granularity": asked.granularity,
             "series": series,
-            "totals": values_of(totals, asked.measures),
+            "totals": totals,
             **(more or {}),
         }
     )

@@ -12,9 +12,8 @@ from typing import Any
 from django.db import connection
 
 from metrics.reading.question import Question
-from metrics.spec.measures import Tally
-from metrics.spec.series import Key
 from metrics.spec.spans import MINUTE, floor_to
+from metrics.spec.tallies import Tallies, tallies_of
 
 _WAITING = """
     SELECT team_id, destination_id, count(*) AS depth,
@@ -39,7 +38,11 @@ _PEAKS = """
         GROUP BY at{also}
     ) AS sampled
     GROUP BY bucket{also}"""
-_NOW = "SELECT destination_id, depth, oldest_age_s FROM ({waiting}) AS waiting"
+# All of it as the first bucket.
+_NOW = """
+    SELECT 1, {dimensions}coalesce(sum(depth), 0)::bigint, coalesce(max(oldest_age_s), 0)::bigint
+    FROM ({waiting}) AS waiting{grouped}"""
+_SUMS = ("depth_max", "oldest_age_max")
 # By the team's destinations, since those are what the index of jobs begins with.
 _OF_TEAM = (
     " AND destination_id = ANY(ARRAY(SELECT id FROM destinations_destination WHERE team_id = %(team_id)s))"
@@ -55,7 +58,7 @@ def sample_queue(*, now: datetime) -> int:
         return int(cursor.rowcount)
 
 
-def peaks(question: Question) -> dict[Key, Tally]:
+def peaks(question: Question) -> Tallies:
     by_destination = "destination_id" in question.dimensions
     params: dict[str, Any] = {
         "starts": question.starts,
@@ -71,22 +74,19 @@ def peaks(question: Question) -> dict[Key, Tally]:
     )
     with connection.cursor() as cursor:
         cursor.execute(statement, params)
-        return {
-            (bucket, tuple(group)): Tally({"depth_max": depth, "oldest_age_max": age_s})
-            for bucket, *group, depth, age_s in cursor.fetchall()
-        }
+        return tallies_of(cursor.fetchall(), _SUMS, dimensions=len(question.dimensions))
 
 
-def waiting_now(question: Question, *, now: datetime) -> dict[tuple[Any, ...], Tally]:
-    """What waits at this moment, by destination if that is a dimension."""
+def waiting_now(question: Question, *, now: datetime) -> Tallies:
+    """What waits at this moment, as one bucket, by destination if that is a dimension."""
     ids = question.filters.get("destination_id")
     where = f"{_OF_TEAM}{_CHOSEN if ids else ''}"
     params: dict[str, Any] = {"now": now, "team_id": question.team_id, "destination_ids": ids}
-    found: dict[tuple[Any, ...], Tally] = {} if question.dimensions else {(): Tally()}
+    statement = _NOW.format(
+        dimensions="destination_id, " if question.dimensions else "",
+        grouped=" GROUP BY destination_id" if question.dimensions else "",
+        waiting=_WAITING.format(where=where),
+    )
     with connection.cursor() as cursor:
-        cursor.execute(_NOW.format(waiting=_WAITING.format(where=where)), params)
-        for destination_id, depth, age_s in cursor.fetchall():
-            tally = found.setdefault((destination_id,) if question.dimensions else (), Tally())
-            tally.sums["depth_max"] = tally.of("depth_max") + depth
-            tally.sums["oldest_age_max"] = max(tally.of("oldest_age_max"), age_s)
-    return found
+        cursor.execute(statement, params)
+        return tallies_of(cursor.fetchall(), _SUMS, dimensions=len(question.dimensions))

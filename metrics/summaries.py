@@ -16,8 +16,8 @@ from fasthook.lib.clock import iso
 from fasthook.lib.ids import first_id_at, time_of
 from metrics.reading.answering import answer
 from metrics.reading.question import Question
-from metrics.spec.measures import ATTEMPTS, EVENTS, REQUESTS, Resource, Tally
-from metrics.spec.series import values_of
+from metrics.spec.measures import ATTEMPTS, EVENTS, REQUESTS, Resource
+from metrics.spec.series import values_by_key, values_of_nothing
 from sources.models import Source
 from teams.models import Team
 from teams.scoping import for_team
@@ -62,9 +62,10 @@ def summarise(team: Team, kind: Kind, ids: Sequence[str], *, now: datetime) -> d
     models: list[dict[str, Any]] = [{"id": identifier} for identifier in wanted]
     for name, names in kind.measures.items():
         question = _question(team.id, kind, _RESOURCES[name], names, wanted, start=start, end=end)
-        tallies = answer(question) if wanted else {}
+        found = values_by_key(answer(question), question.measures) if wanted else {}
+        empty = values_of_nothing(question.measures)
         for model in models:
-            model[name] = values_of(tallies.get((1, (model["id"],)), Tally()), question.measures)
+            model[name] = dict(zip(names, found.get((1, (model["id"],)), empty), strict=True))
     newest = _newest(kind, wanted, before=end)
     for model in models:
         model[kind.newest[2]] = iso(newest.get(model["id"]))

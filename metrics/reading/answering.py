@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -13,8 +14,9 @@ from fasthook.lib.errors import InvalidInput, invalid
 from metrics.reading.parts import Part, make_parts
 from metrics.reading.question import Question
 from metrics.rollups.state import counted_before
-from metrics.spec.measures import Tally
-from metrics.spec.series import MAX_POINTS, Key
+from metrics.spec.latency import counts_by_bin, loose_histogram, packed_histogram
+from metrics.spec.series import MAX_POINTS
+from metrics.spec.tallies import Key, Tallies, tallies_of
 
 MAX_READ_S = 10
 
@@ -50,22 +52,28 @@ _SUMS = {
 _TOLD_APART_BY = {"requests": ("status",), "events": ("status", "ignored"), "attempts": ("status",)}
 
 
-def answer(question: Question) -> dict[Key, Tally]:
-    """The tallies of the buckets and groups that have anything. InvalidInput when it would be too much to read."""
+def answer(question: Question) -> Tallies:
+    """The buckets and groups that have anything. InvalidInput when it would be too much to read."""
     with _one_snapshot():
         parts, params = make_parts(question, counted_before=counted_before())
-        tallies: dict[Key, Tally] = {}
-        width, names = 1 + len(question.dimensions), question.sums
-        for row in _fetch(_sums_statement(question, parts), params):
-            tallies[row[0], row[1:width]] = Tally(dict(zip(names, row[width:], strict=True)))
-        if len(tallies) > MAX_POINTS:
+        rows = _fetch(_sums_statement(question, parts), params)
+        if len(rows) > MAX_POINTS:
             raise too_many_points()
-        if question.wants_bins and tallies:
-            for row in _fetch(_bins_statement(question, parts), params, binary=True):
-                tally = tallies.get((row[0], row[1:width]))
-                if tally is not None:
-                    tally.add_bins(dict(zip(row[width], row[width + 1], strict=True)))
+        tallies = tallies_of(rows, question.sums, dimensions=len(question.dimensions))
+        if question.wants_latencies:
+            tallies = replace(tallies, latencies=_latencies(question, parts, params, tallies.keys))
     return tallies
+
+
+def _latencies(
+    question: Question, parts: Sequence[Part], params: Mapping[str, Any], keys: Sequence[Key]
+) -> list[Sequence[int]]:
+    """Of each of the keys, by bin."""
+    histograms = dict.fromkeys(keys, 0)
+    for bucket, *group, packed, lowest, bins, counts in _fetch(_bins_statement(question, parts), params):
+        added = loose_histogram(bins, counts) if packed is None else packed_histogram(packed, lowest)
+        histograms[bucket, tuple(group)] += added
+    return [counts_by_bin(histogram) for histogram in histograms.values()]
 
 
 def too_many_points() -> InvalidInput:
@@ -101,17 +109,20 @@ def _sum(part: Part, name: str) -> str:
 
 
 def _bins_statement(question: Question, parts: Sequence[Part]) -> str:
-    """Rollups' arrays as they are, since adding them up in Python costs less than taking them apart in SQL."""
+    """Histograms of rollups as they are, since adding them up in Python costs less than taking them apart in SQL."""
     grouped = ", ".join(["bucket", *question.dimensions])
     selects = []
     for part in parts:
         keys = "".join(f", {part.keys[name]} AS {name}" for name in question.dimensions)
-        if part.has_bins:
-            selects.append(f"SELECT {part.bucket} AS bucket{keys}, row.bins, row.counts {part.body}")
+        if part.has_histograms:
+            selects.append(
+                f"SELECT {part.bucket} AS bucket{keys}, row.histogram, row.bins[1], NULL::smallint[], NULL::int[]"
+                f" {part.body}"
+            )
         elif part.bin:
             n = part.sums["n"]
             selects.append(
-                f"SELECT {grouped}, array_agg(bin), array_agg(n) FROM ("
+                f"SELECT {grouped}, NULL::bytea, NULL::smallint, array_agg(bin), array_agg(n) FROM ("
                 f"SELECT {part.bucket} AS bucket{keys}, {part.bin} AS bin, sum({n})::int AS n {part.body}"
                 f" GROUP BY {', '.join(str(place) for place in range(1, len(question.dimensions) + 3))}"
                 f") AS binned GROUP BY {grouped}"
@@ -119,13 +130,8 @@ def _bins_statement(question: Question, parts: Sequence[Part]) -> str:
     return f"WITH bound AS (SELECT %(starts)s::timestamptz[] AS starts) {' UNION ALL '.join(selects)}"
 
 
-def _fetch(statement: str, params: Mapping[str, Any], *, binary: bool = False) -> list[tuple[Any, ...]]:
-    """Arrays are read five times faster from Postgres's binary form, which Django's cursors do not ask for."""
-    if not binary:
-        with connection.cursor() as cursor:
-            cursor.execute(statement, params)
-            rows: list[tuple[Any, ...]] = cursor.fetchall()
-            return rows
+def _fetch(statement: str, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """In Postgres's binary form, which costs less to read and which Django's cursors do not ask for."""
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         return cursor.execute(statement, params, binary=True).fetchall()
 

@@ -29,14 +29,14 @@ _AT = "width_bucket(row.at, (SELECT starts FROM bound))"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """SQL over `row`: its bucket, keys and sums by name, and FROM with WHERE. `bins` and `counts` are arrays of the
-    latency histogram in rollups, `bin` is the bin of a single row."""
+    """SQL over `row`: its bucket, keys and sums by name, and FROM with WHERE. Rollups have a histogram of latencies,
+    `bin` is that of a single row."""
 
     bucket: str
     keys: Mapping[str, str]
     sums: Mapping[str, str]
     body: str
-    has_bins: bool = False
+    has_histograms: bool = False
     bin: str = ""
 
 
@@ -77,7 +77,7 @@ def _kept(rollup: Rollup, table: str, spans: Sequence[Span], *, name: str, where
         keys={key: f"row.{key}" for key in rollup.keys},
         sums={total: f"row.{total}" for total in rollup.sums},
         body=body,
-        has_bins=rollup.has_latency and not is_late,
+        has_histograms=rollup.has_latency and not is_late,
         bin="row.bin" if rollup.has_latency and is_late else "",
     )
 

@@ -29,5 +29,5 @@ class Question:
         return list(dict.fromkeys(name for measure in self.measures for name in measure.sums))
 
     @property
-    def wants_bins(self) -> bool:
-        return any(not measure.is_exact for measure in self.measures)
+    def wants_latencies(self) -> bool:
+        return any(measure.share is not None for measure in self.measures)

@@ -6,15 +6,18 @@ off. `metrics_latency_bin` in the first migration is the same function in SQL; a
 
 from __future__ import annotations
 
+import struct
 from bisect import bisect_left
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from functools import cache
 from itertools import accumulate
 
 EXACT_BELOW_MS = 32
 _BITS = 5
 # What a bin is made of: the longest latency that is told apart. Attempts end long before.
 LONGEST_MS = (1 << 24) - 1
+_LANE_BYTES = 4
+_LANE_BITS = 8 * _LANE_BYTES
 
 
 def bin_of(latency_ms: int) -> int:
@@ -34,22 +37,35 @@ def value_of(bin_number: int) -> int:
     return lowest + ((1 << shift) - 1) // 2
 
 
-@dataclass(frozen=True, slots=True)
-class Ranks:
-    """The bins of a histogram in order, and how many latencies are in each or below it."""
+def packed_histogram(packed: bytes, lowest: int) -> int:
+    """A histogram as one number with 32 bits for each bin, so that adding up histograms is adding numbers.
 
-    bins: list[int]
-    up_to: list[int]
-
-
-def rank(bins: Mapping[int, int]) -> Ranks:
-    numbers = sorted(bins)
-    return Ranks(numbers, list(accumulate(map(bins.__getitem__, numbers))))
+    `packed` is what `metrics_packed` in the third migration makes: a signed count of every bin from the highest down to
+    the `lowest`, shifted so that none is negative.
+    """
+    return (int.from_bytes(packed) - _shifts(len(packed) // _LANE_BYTES)) << (lowest * _LANE_BITS)
 
 
-def percentile_ms(ranks: Ranks, share: float, *, longest_ms: int) -> int | None:
-    """The nearest-rank percentile, never above `longest_ms`; None of nothing."""
-    if not ranks.up_to or ranks.up_to[-1] <= 0:
-        return None
-    place = bisect_left(ranks.up_to, share * ranks.up_to[-1])
-    return min(value_of(ranks.bins[place]), longest_ms)
+def loose_histogram(bins: Iterable[int], counts: Iterable[int]) -> int:
+    return sum(count << (number * _LANE_BITS) for number, count in zip(bins, counts, strict=True))
+
+
+def counts_by_bin(histogram: int) -> tuple[int, ...]:
+    """From bin 0 on. Right while no bin has 2**32: a bucket of a series is a day at most."""
+    if histogram <= 0:
+        return ()
+    lanes = -(-histogram.bit_length() // _LANE_BITS)
+    return struct.unpack(f"<{lanes}I", histogram.to_bytes(lanes * _LANE_BYTES, "little"))
+
+
+def percentiles_ms(counts: Iterable[int], shares: Iterable[float], *, longest_ms: int) -> list[int | None]:
+    """The nearest-rank percentiles, never above `longest_ms`; None of nothing. `counts` are by bin, from bin 0 on."""
+    up_to = list(accumulate(counts))
+    if not up_to or not up_to[-1]:
+        return [None for _ in shares]
+    return [min(value_of(bisect_left(up_to, share * up_to[-1])), longest_ms) for share in shares]
+
+
+@cache
+def _shifts(lanes: int) -> int:
+    return ((1 << (lanes * _LANE_BITS)) - 1) // ((1 << _LANE_BITS) - 1) << (_LANE_BITS - 1)

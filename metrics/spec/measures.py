@@ -6,54 +6,20 @@ Counts and rates of nothing are 0; averages, percentiles and maxima of nothing a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import partial
-
-from metrics.spec.latency import Ranks, percentile_ms, rank
+from dataclasses import dataclass
 
 Number = int | float | None
 
 
-@dataclass(slots=True)
-class Tally:
-    """Sums by name, and the bins of the latency histogram. Names that end in `_max` are maxima."""
-
-    sums: dict[str, int] = field(default_factory=dict)
-    bins: dict[int, int] = field(default_factory=dict)
-    _ranks: Ranks | None = None
-
-    def of(self, name: str) -> int:
-        return self.sums.get(name, 0)
-
-    def add(self, other: Tally) -> None:
-        for name, value in other.sums.items():
-            mine = self.sums.get(name, 0)
-            self.sums[name] = max(mine, value) if name.endswith("_max") else mine + value
-        self.add_bins(dict(other.bins))
-
-    def add_bins(self, bins: dict[int, int]) -> None:
-        """Takes the dict over. The shorter is added to the longer one: there may be hundreds of thousands of bins."""
-        mine, self._ranks = self.bins, None
-        if len(bins) > len(mine):
-            mine, bins = bins, mine
-        for number, count in bins.items():
-            mine[number] = mine.get(number, 0) + count
-        self.bins = mine
-
-    def percentile_ms(self, share: float) -> int | None:
-        if self._ranks is None:
-            self._ranks = rank(self.bins)
-        return percentile_ms(self._ranks, share, longest_ms=self.of("latency_max"))
-
-
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """`sums` are what it is made of; `is_exact` is False when it comes out of the histogram."""
+    """`value` makes it out of its `sums`, given in their order; without one it is the only sum as it is. A percentile
+    is the `share` of the latencies that are no longer."""
 
     name: str
     sums: tuple[str, ...]
-    value: Callable[[Tally], Number]
-    is_exact: bool = True
+    value: Callable[..., Number] | None = None
+    share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,35 +33,27 @@ class Resource:
 
 
 def _count(name: str, of: str | None = None) -> Measure:
-    wanted = of or name.removesuffix("_count")
-    return Measure(name, (wanted,), lambda tally: tally.of(wanted))
+    return Measure(name, (of or name.removesuffix("_count"),))
 
 
 def _rate(name: str, part: str, *whole: str) -> Measure:
-    def value(tally: Tally) -> Number:
-        total = sum(tally.of(each) for each in whole)
-        return round(tally.of(part) / total, 6) if total else 0.0
+    def value(counted: int, *all_of_them: int) -> Number:
+        total = sum(all_of_them)
+        return round(counted / total, 6) if total else 0.0
 
-    return Measure(name, tuple(dict.fromkeys((part, *whole))), value)
+    return Measure(name, (part, *whole), value)
 
 
 def _average(name: str, total: str) -> Measure:
-    def value(tally: Tally) -> Number:
-        count = tally.of("count")
-        return round(tally.of(total) / count, 3) if count else None
-
-    return Measure(name, ("count", total), value)
+    return Measure(name, ("count", total), lambda count, summed: round(summed / count, 3) if count else None)
 
 
 def _largest(name: str) -> Measure:
-    return Measure(name, ("count", name), lambda tally: tally.of(name) if tally.of("count") else None)
+    return Measure(name, ("count", name), lambda count, largest: largest if count else None)
 
 
 def _percentile(name: str, share: float) -> Measure:
-    def value(tally: Tally, wanted: float) -> Number:
-        return tally.percentile_ms(wanted)
-
-    return Measure(name, ("latency_max",), partial(value, wanted=share), is_exact=False)
+    return Measure(name, ("latency_max",), share=share)
 
 
 def _named(*measures: Measure) -> dict[str, Measure]:

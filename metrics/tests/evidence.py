@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
@@ -14,7 +15,7 @@ from fasthook.lib.ids import new_id
 from metrics.reading.answering import answer
 from metrics.reading.question import Question
 from metrics.spec.measures import ATTEMPTS, EVENTS, REQUESTS, Measure
-from metrics.spec.series import values_of
+from metrics.spec.series import totals_of, values_by_key, values_of_nothing
 from metrics.tests.naive import Point, count_rows
 
 MS = timedelta(milliseconds=1)
@@ -160,7 +161,9 @@ class Evidence:
 
 
 def answered(question: Question) -> dict[tuple[int, tuple[Any, ...]], Point]:
-    return {key: values_of(tally, question.measures) for key, tally in answer(question).items()}
+    names = [measure.name for measure in question.measures]
+    found = values_by_key(answer(question), question.measures)
+    return {key: dict(zip(names, values, strict=True)) for key, values in found.items()}
 
 
 def assert_equal_to_naive(question: Question) -> None:
@@ -170,6 +173,15 @@ def assert_equal_to_naive(question: Question) -> None:
     keys = (found.keys() | wanted.keys()) - empty
     wrong = {key: (found.get(key), wanted.get(key)) for key in keys if found.get(key) != wanted.get(key)}
     assert not wrong, f"{_described(question)}: answered and counted {wrong}"
+    _assert_totals_equal_to_naive(question)
+
+
+def _assert_totals_equal_to_naive(question: Question) -> None:
+    found = totals_of(answer(question), question.measures)
+    whole = count_rows(replace(question, starts=[question.start], dimensions=()))
+    nothing = dict(zip(found, values_of_nothing(question.measures), strict=True))
+    wanted = whole.get((1, ()), nothing)
+    assert found == wanted, f"totals of {_described(question)}: answered {found} and counted {wanted}"
 
 
 def _described(question: Question) -> str:
