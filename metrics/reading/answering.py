@@ -70,9 +70,11 @@ def _latencies(
 ) -> list[Sequence[int]]:
     """Of each of the keys, by bin."""
     histograms = dict.fromkeys(keys, 0)
-    for bucket, *group, packed, lowest, bins, counts in _fetch(_bins_statement(question, parts), params):
+    width = 1 + len(question.dimensions)
+    for row in _fetch(_bins_statement(question, parts), params, binary=True):
+        packed, lowest, bins, counts = row[width:]
         added = loose_histogram(bins, counts) if packed is None else packed_histogram(packed, lowest)
-        histograms[bucket, tuple(group)] += added
+        histograms[row[0], row[1:width]] += added
     return [counts_by_bin(histogram) for histogram in histograms.values()]
 
 
@@ -130,8 +132,13 @@ def _bins_statement(question: Question, parts: Sequence[Part]) -> str:
     return f"WITH bound AS (SELECT %(starts)s::timestamptz[] AS starts) {' UNION ALL '.join(selects)}"
 
 
-def _fetch(statement: str, params: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """In Postgres's binary form, which costs less to read and which Django's cursors do not ask for."""
+def _fetch(statement: str, params: Mapping[str, Any], *, binary: bool = False) -> list[tuple[Any, ...]]:
+    """Histograms are read faster from Postgres's binary form, which Django's cursors do not ask for."""
+    if not binary:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, params)
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
+            return rows
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
         return cursor.execute(statement, params, binary=True).fetchall()
 

@@ -63,9 +63,12 @@ def percentiles_ms(counts: Iterable[int], shares: Iterable[float], *, longest_ms
     up_to = list(accumulate(counts))
     if not up_to or not up_to[-1]:
         return [None for _ in shares]
-    return [min(value_of(bisect_left(up_to, share * up_to[-1])), longest_ms) for share in shares]
+    return [min(_VALUES_MS[bisect_left(up_to, share * up_to[-1])], longest_ms) for share in shares]
 
 
 @cache
 def _shifts(lanes: int) -> int:
     return ((1 << (lanes * _LANE_BITS)) - 1) // ((1 << _LANE_BITS) - 1) << (_LANE_BITS - 1)
+
+
+_VALUES_MS = tuple(value_of(number) for number in range(bin_of(LONGEST_MS) + 1))
