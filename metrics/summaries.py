@@ -66,7 +66,7 @@ def summarise(team: Team, kind: Kind, ids: Sequence[str], *, now: datetime) -> d
         empty = values_of_nothing(question.measures)
         for model in models:
             model[name] = dict(zip(names, found.get((1, (model["id"],)), empty), strict=True))
-    newest = _newest(kind, wanted, before=end)
+    newest = newest_evidence(kind, wanted, before=end)
     for model in models:
         model[kind.newest[2]] = iso(newest.get(model["id"]))
     return {"date_range": {"start": iso(start), "end": iso(end)}, "models": models}
@@ -94,13 +94,16 @@ def _question(
     )
 
 
-def _newest(kind: Kind, ids: Sequence[str], *, before: datetime) -> dict[str, datetime]:
+def newest_evidence(kind: Kind, ids: Sequence[str], *, before: datetime) -> dict[str, datetime]:
+    """Ordered by both columns, and compared as pairs: only the index that begins with the owner gives that. By the id
+    alone Postgres may walk all evidence backwards, to its end when an owner has none."""
     table, prefix, _ = kind.newest
+    pair = f"({kind.column}, id)"
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT wanted.id, newest.id FROM unnest(%(ids)s::text[]) AS wanted (id) CROSS JOIN LATERAL ("
-            f"SELECT id FROM {table} WHERE {kind.column} = wanted.id AND id >= %(first)s AND id < %(after)s"
-            " ORDER BY id DESC LIMIT 1) AS newest",
+            f"SELECT id FROM {table} WHERE {pair} >= (wanted.id, %(first)s) AND {pair} < (wanted.id, %(after)s)"
+            f" AND id >= %(first)s AND id < %(after)s ORDER BY {kind.column} DESC, id DESC LIMIT 1) AS newest",
             {
                 "ids": list(ids),
                 "first": first_id_at(prefix, before - LOOK_BACK),

@@ -10,9 +10,20 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from connections.models import Connection
-from events.tests.seed import Project, make_attempt, make_event, make_project, make_request
+from events.models import Event, Request
+from events.tests.explaining import explained
+from events.tests.seed import (
+    Project,
+    build_event,
+    build_request,
+    make_attempt,
+    make_event,
+    make_project,
+    make_request,
+)
 from fasthook.lib.clock import iso, utc_now
 from fasthook.testing import ApiCaller, caller_for
+from metrics.summaries import KINDS, newest_evidence
 
 pytestmark = pytest.mark.django_db
 HOUR = timedelta(hours=1)
@@ -100,6 +111,26 @@ def test_answers_come_in_the_order_of_the_ids_in_a_fixed_number_of_statements(
     with CaptureQueriesContext(connection) as many:
         assert [model["id"] for model in models_of(caller, "connections", *ids)] == ids
     assert len(few) == len(many)
+
+
+@pytest.mark.parametrize("column", ["source_id", "connection_id", "destination_id"])
+def test_the_newest_of_an_owner_without_any_is_not_looked_for_in_all_evidence(
+    project: Project, now: datetime, column: str
+) -> None:
+    kind = next(kind for kind in KINDS.values() if kind.column == column)
+    busy, idle = f"{column}_busy", f"{column}_idle"
+    row = build_request(project, now - 30 * HOUR)
+    moments = [now - 30 * HOUR + number * timedelta(seconds=1) for number in range(3000)]
+    if kind.newest[0] == "requests":
+        Request.objects.bulk_create([build_request(project, moment, **{column: busy}) for moment in moments])
+    else:
+        Event.objects.bulk_create([build_event(row, project, moment, **{column: busy}) for moment in moments])
+    with connection.cursor() as cursor:
+        cursor.execute(f"ANALYZE {kind.newest[0]}")
+    with explained() as readings:
+        found = newest_evidence(kind, [busy, idle], before=now)
+    assert found == {busy: moments[-1]}
+    assert sum(reading.evidence_rows for reading in readings) < 50
 
 
 @pytest.mark.parametrize("kind", ["sources", "destinations", "connections"])
