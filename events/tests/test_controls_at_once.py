@@ -77,7 +77,7 @@ class Crowd:
     def work_in_bulk(self) -> None:
         kind = self.random.choice(["event_bulk_retry", "event_bulk_cancel"])
         row = start(self.project, type=kind)
-        running.drain_operations(seconds=0.3, stopping=threading.Event())
+        running.take_turn(threading.Event())
         with contextlib.suppress(Conflict):
             cancel_operation(row, actor=OPERATOR)
 
