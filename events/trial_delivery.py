@@ -26,6 +26,7 @@ from destinations.outbound.access_tokens import AccessTokens
 from destinations.outbound.address import AddressPolicy
 from destinations.outbound.build import DeliveryContext, Payload, PreparedRequest
 from destinations.outbound.client import DeliveryClient, SendResult
+from destinations.outbound.echoes import without_echoes
 from destinations.outbound.headers import is_owned
 from destinations.outbound.oauth2 import TokenFault
 from fasthook.lib.clock import iso, utc_now
@@ -168,7 +169,8 @@ async def _send(destination: DestinationEntry, payload: Payload, secrets: tuple[
             return _unsent(destination, "INTERNAL_ERROR", str(error))
         left_s = max(timeout_s - (time.monotonic() - began), 0.1)
         sent = await client.send(request, timeout_s=left_s)
-    return Trial(destination.id, target.masked(request), sent)
+    shown = target.masked(request)
+    return Trial(destination.id, shown, without_echoes(sent, request=request, shown=shown))
 
 
 def _context(secrets: tuple[str, ...], token: str | None) -> DeliveryContext:

@@ -66,7 +66,7 @@ def _database_parts() -> dict[str, str]:
         applied.update(_applied_migrations())
         return "ok"
 
-    database = _check(ask)
+    database = _check("database", ask)
     if database != "ok":
         return {"database": database, "migrations": "unknown while the database does not answer"}
     missing = sorted(f"{app}.{name}" for app, name in _last_migrations() - applied)
@@ -78,18 +78,20 @@ def _redis_parts() -> dict[str, str]:
     try:
         return {"redis": "ok", **_ask_redis()}
     except Exception as error:
-        return {"redis": _first_line(error), **dict.fromkeys(names, "unknown while Redis does not answer")}
+        return {"redis": _told("redis", error), **dict.fromkeys(names, "unknown while Redis does not answer")}
 
 
-def _check(ask: Callable[[], str]) -> str:
+def _check(part: str, ask: Callable[[], str]) -> str:
     try:
         return ask()
     except Exception as error:
-        return _first_line(error)
+        return _told(part, error)
 
 
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".splitlines()[0]
+def _told(part: str, error: Exception) -> str:
+    """Anybody may ask: which hosts and users there are is for the log."""
+    log.warning("part.unready", part=part, error=str(error))
+    return f"does not answer ({type(error).__name__}); the web process's log says more"
 
 
 def _ask_database() -> set[tuple[str, str]]:

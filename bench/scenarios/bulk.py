@@ -121,7 +121,9 @@ async def _finish(bench: Bench, operation_id: str) -> dict[str, Any]:
 
     async def is_over() -> int:
         shown = await _read(bench, operation_id)
-        settled = shown["done_count"] + shown["failed_count"] >= shown["queued_count"]
+        settled = (
+            sum(shown[name] for name in ("done_count", "failed_count", "cancelled_count")) >= shown["queued_count"]
+        )
         return int(not shown["cancelable"] and settled)
 
     await wait_for_count(is_over, at_least=1, timeout_s=bench.at_most_s(bench.left_s))

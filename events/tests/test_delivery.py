@@ -192,10 +192,12 @@ def test_an_address_that_must_not_be_dialled_is_not(project: Project, settings: 
 
 def test_credentials_are_sent_and_masked_in_evidence(project: Project) -> None:
     change(project.destination, auth_type="BEARER_TOKEN", auth={"token": "hunter2"})
-    received = deliver_to(answers(OK), pointed(project))
+    echo = response("200 OK", "x-echo: Bearer hunter2", body=b"you sent hunter2")
+    received = deliver_to(echo, pointed(project))
     assert headers_of(received.heads[0])["authorization"] == "Bearer hunter2"
     attempt = Attempt.objects.get()
     assert attempt.request_headers["authorization"] == "***"
+    assert ((attempt.response_headers or {})["x-echo"], attempt.body) == ("***", "you sent ***")
     assert "hunter2" not in repr(Attempt.objects.values().get())
 
 

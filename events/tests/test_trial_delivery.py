@@ -90,10 +90,12 @@ def test_body_and_headers_may_be_given(
 
 def test_credentials_are_sent_and_shown_masked(api: ApiCaller, destination: Destination, receiver: Receiver) -> None:
     change(destination, auth_type="BEARER_TOKEN", auth={"token": "sesame"}, http_method="PUT")
+    receiver.script("/hooks", Answer(headers={"x-echo": "Bearer sesame"}, text="you sent sesame"))
     told = api.post(f"/v1/destinations/{destination.id}/test", {"headers": {"authorization": "mine"}}).json()
     [call] = receiver.calls
     assert (call.method, call.headers["authorization"]) == ("PUT", "Bearer sesame")
     assert (told["http_method"], told["request_headers"]["authorization"]) == ("PUT", "***")
+    assert (told["response_headers"]["x-echo"], told["body"]) == ("***", "you sent ***")
 
 
 def test_a_failure_of_the_receiver_is_told_with_200(
