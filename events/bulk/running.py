@@ -6,6 +6,7 @@ still has something to stop. After each page the worker rests for a while, for t
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from datetime import timedelta
@@ -13,7 +14,8 @@ from typing import Final
 from uuid import uuid4
 
 import structlog
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import connection as database
 
 from events.bulk import progress
 from events.bulk.kinds import Kind
@@ -59,6 +61,7 @@ def _work_on(operation: BulkOperation, lease: Lease, stopping: threading.Event) 
     except Lost:
         log.info("bulk.left", operation_id=operation.id)
     except (OperationalError, InterfaceError):
+        _give_back(lease)
         raise
     except FastHookError as error:
         _fail(lease, f"{error.code}: {error.message}")
@@ -94,6 +97,13 @@ def _has_enough_waiting(operation: BulkOperation) -> bool:
 def _selection_of(operation: BulkOperation) -> Selection:
     time_range = TimeRange(first=operation.range_from, last=operation.range_to, bounded=True)
     return freeze(Kind(operation.type), operation.team_id, operation.filter, time_range=time_range)
+
+
+def _give_back(lease: Lease) -> None:
+    """What Postgres cannot take is no fault of the operation's: the turn counts for nothing, if that can be said."""
+    database.close()
+    with contextlib.suppress(DatabaseError, InterfaceError):
+        progress.release(lease)
 
 
 def _fail(lease: Lease, message: str) -> None:

@@ -6,6 +6,7 @@ goes on behind the last saved page; deduplication windows are opened anew by the
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import Counter, OrderedDict
@@ -15,7 +16,8 @@ from typing import Final
 from uuid import uuid4
 
 import structlog
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import connection as database
 
 from connections.models import Connection
 from connections.sandbox.child import SandboxUnavailable
@@ -106,6 +108,7 @@ class Rehearser:
         except _Lost:
             log.info("rehearsal.left", rehearsal_id=row.id)
         except (OperationalError, InterfaceError):
+            _give_back(lease)
             raise
         except SandboxUnavailable as error:
             # The machine's fault, not the rehearsal's.
@@ -186,6 +189,13 @@ class Rehearser:
             self._windows[run.lease.rehearsal_id] = (run.position, run.simulation.windows)
             while len(self._windows) > KEPT_WINDOWS:
                 self._windows.popitem(last=False)
+
+
+def _give_back(lease: Lease) -> None:
+    """What Postgres cannot take is no fault of the rehearsal's: the turn counts for nothing, if that can be said."""
+    database.close()
+    with contextlib.suppress(DatabaseError, InterfaceError):
+        progress.release(lease)
 
 
 def _fail(lease: Lease, message: str) -> None:

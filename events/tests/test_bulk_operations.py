@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import OperationalError
 
 from events import replay
 from events.bulk import pages, progress, running, selection
@@ -298,6 +299,26 @@ def test_one_that_ends_its_workers_fails_and_says_so(project: Project, at: datet
     shown = answer(row)
     assert (shown["status"], shown["cancelable"]) == ("FAILED", False)
     assert shown["failure_message"] == "INTERNAL_ERROR: this operation ended its worker 3 times"
+
+
+def test_what_postgres_cannot_take_is_tried_again_and_does_not_count_against_it(
+    project: Project, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_ended(project, 1, at=at)
+    row = start(project)
+    run_page = running.run_page
+
+    def fail(*_: object) -> None:
+        raise OperationalError("No space left on device")
+
+    monkeypatch.setattr(running, "run_page", fail)
+    for _ in range(progress.MAX_TRIES + 1):
+        with pytest.raises(OperationalError):
+            drain()
+    monkeypatch.setattr(running, "run_page", run_page)
+    drain()
+    shown = answer(row)
+    assert (shown["status"], shown["queued_count"], shown["failure_message"]) == ("COMPLETED", 1, None)
 
 
 def test_one_whose_rows_cannot_be_found_in_time_fails_and_says_so(
