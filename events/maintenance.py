@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -45,24 +47,43 @@ def nudge_due_stages() -> None:
 
 
 def keep_house(*, now: datetime) -> None:
-    made = ensure_partitions(now=now)
+    """One chore after the other; one that fails leaves the others alone, and is tried again next time."""
+    done: dict[str, Any] = {}
+    for name, chore in _chores(now).items():
+        try:
+            done[name] = chore()
+        except Exception:
+            log.exception("chore.failed", chore=name)
+    log.info("house.kept", **done)
+
+
+def _chores(now: datetime) -> dict[str, Callable[[], Any]]:
     retention_days = settings.RETENTION_DAYS_BY_TABLE
-    dropped = drop_expired(now=now, retention_days=retention_days)
-    windows = _delete_in_pages("deduplication_key", "expires_at < now()")
-    # Of workers that died while they delivered what was cancelled meanwhile: nobody claims those leases again.
-    _delete_in_pages("delivery_job", "cancelled AND due_at <= now()")
-    counters = _delete_in_pages("discarded_requests", "minute < %s", now - timedelta(days=retention_days["requests"]))
-    audit = _delete_in_pages(
-        "teams_auditentry", "id < %s", first_id_at("aud", now - timedelta(days=settings.RETENTION_DAYS_AUDIT))
-    )
-    SessionToken.objects.filter(expires_at__lt=now).delete()
-    while fold_outcomes():
-        pass
-    BulkOperation.objects.filter(finished_at__lt=now - timedelta(days=retention_days["events"])).delete()
-    RuleRehearsal.objects.filter(finished_at__lt=now - _REHEARSALS_KEPT).delete()
-    log.info(
-        "house.kept", partitions_made=made, partitions_dropped=dropped, windows=windows, counters=counters, audit=audit
-    )
+    forgotten = now - timedelta(days=retention_days["requests"])
+    first_audit_id = first_id_at("aud", now - timedelta(days=settings.RETENTION_DAYS_AUDIT))
+    ended_sessions = SessionToken.objects.filter(expires_at__lt=now)
+    old_operations = BulkOperation.objects.filter(finished_at__lt=now - timedelta(days=retention_days["events"]))
+    old_rehearsals = RuleRehearsal.objects.filter(finished_at__lt=now - _REHEARSALS_KEPT)
+    return {
+        "partitions_made": lambda: ensure_partitions(now=now),
+        "partitions_dropped": lambda: drop_expired(now=now, retention_days=retention_days),
+        "windows": lambda: _delete_in_pages("deduplication_key", "expires_at < now()"),
+        # Of workers that died while they delivered what was cancelled meanwhile: nobody claims those leases again.
+        "jobs": lambda: _delete_in_pages("delivery_job", "cancelled AND due_at <= now()"),
+        "counters": lambda: _delete_in_pages("discarded_requests", "minute < %s", forgotten),
+        "audit": lambda: _delete_in_pages("teams_auditentry", "id < %s", first_audit_id),
+        "sessions": lambda: ended_sessions.delete()[0],
+        "outcomes": _fold_all,
+        "operations": lambda: old_operations.delete()[0],
+        "rehearsals": lambda: old_rehearsals.delete()[0],
+    }
+
+
+def _fold_all() -> int:
+    folded = 0
+    while page := fold_outcomes():
+        folded += page
+    return folded
 
 
 def _delete_in_pages(table: str, condition: str, *params: datetime | str) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, transaction
 from django.db import connection as database
+from structlog.testing import capture_logs
 
 from events import maintenance
 from events.maintenance import _delete_in_pages, keep_house, nudge_due_stages
@@ -112,6 +113,19 @@ def test_keeping_house_makes_drops_and_sweeps(team: Project, settings: Any) -> N
     assert DiscardedRequests.objects.get().rejection_cause == "YOUNG"
     assert f"requests_{now - 40 * DAY:%Y%m%d}" not in partitions()
     assert f"requests_{now + 7 * DAY:%Y%m%d}" in partitions()
+
+
+def test_a_chore_that_fails_leaves_the_others_alone(team: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_: object) -> list[str]:
+        raise RuntimeError("a partition of another shape")
+
+    now = utc_now()
+    monkeypatch.setattr(maintenance, "ensure_partitions", fail)
+    DeduplicationKey.objects.create(connection_id="conn_x", key=b"k", request_id="req_x", expires_at=now - DAY)
+    with capture_logs() as logs:
+        keep_house(now=now)
+    assert [line["chore"] for line in logs if line["event"] == "chore.failed"] == ["partitions_made"]
+    assert not DeduplicationKey.objects.exists()
 
 
 @pytest.fixture
