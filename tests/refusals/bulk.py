@@ -47,6 +47,11 @@ CASES = [
         {"connection_id": "{connection},conn_none"},
         error="connection_id: there is no connection 'conn_none' in this team",
     ),
+    Refused(
+        "POST events/bulk_operations",
+        {"from": "now-1h", "connection_id": []},
+        error="connection_id: must name at least one value; leave it out if all are meant",
+    ),
     Refused("GET events/bulk_operations?bucket=old", error="bucket: must be one of: all, ongoing, history"),
     Refused(
         "GET requests/bulk_operations/bch_none",
