@@ -100,9 +100,12 @@ class Router:
                     stopping.wait(GATHER_S)
                 if not claimed and not slow and not heard.wait(LINGER_S):
                     break
-        # Whoever committed while nobody listened any more has sent a message, or is found here.
-        routed += self.route_batch()
-        return routed
+        # Whoever commits from here on sends a message. Who told the listener that is gone is found here.
+        begin("route")
+        claimed = self.route_batch()
+        if claimed and not stopping.is_set():
+            nudge("route")
+        return routed + claimed
 
     def route_batch(self) -> int:
         """Routes one batch and returns how many requests were claimed for it."""

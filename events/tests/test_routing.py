@@ -22,8 +22,10 @@ from events.models import DeduplicationKey, DeliveryJob, Event, RouteJob
 from events.routing import Router
 from events.tests.plane import accept, add_connection, captured, change
 from events.tests.seed import Project
+from fasthook.lib import nudge as nudging
 from fasthook.lib.clock import utc_now
 from fasthook.lib.ids import time_of
+from fasthook.lib.nudge import nudge
 from fasthook.lib.sql import DataConnection
 
 DEDUP = [{"type": "deduplicate", "window": 60_000, "include_fields": ["body.id"]}]
@@ -427,6 +429,31 @@ def test_a_drain_ends_when_it_is_asked_to_stop(project: Project, door: DataConne
     stopping = threading.Event()
     stopping.set()
     assert router.drain(seconds=60, stopping=stopping) == 1
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The stages that messages were sent to, from now on."""
+    stages: list[str] = []
+    monkeypatch.setattr(nudging, "_send", stages.append)
+    return stages
+
+
+def test_who_told_a_drain_that_ended_keeps_nobody_from_sending_a_message(router: Router, sent: list[str]) -> None:
+    nudge("route")
+    router.drain(seconds=0, stopping=threading.Event())
+    sent.clear()
+    nudge("route")
+    assert sent == ["route"]
+
+
+def test_a_drain_whose_time_is_over_sends_a_message_for_the_rest(
+    project: Project, door: DataConnection, router: Router, settings: Any, sent: list[str]
+) -> None:
+    settings.ROUTE_BATCH = 1
+    accept(door, [captured(project), captured(project)])
+    assert router.drain(seconds=0, stopping=threading.Event()) == 1
+    assert "route" in sent
 
 
 def test_work_that_is_accepted_during_a_drain_is_routed_by_it(
