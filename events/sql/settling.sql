@@ -4,10 +4,10 @@
 -- Paused: what waits is held and its job removed. What is in flight is let finish; the next look finds it. A lease that
 -- ran out counts as waiting: claims pass over the connection now, so nobody else would ever take it.
 WITH job AS (
-    SELECT event_id FROM delivery_job
+    SELECT ctid AS place FROM delivery_job
     WHERE connection_id = %(id)s AND (rank > 0 OR due_at <= now()) LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ), removed AS (
-    DELETE FROM delivery_job USING job WHERE delivery_job.event_id = job.event_id
+    DELETE FROM delivery_job USING job WHERE delivery_job.ctid = job.place
     RETURNING delivery_job.event_id, delivery_job.batch_operation_id
 ), held AS (
     UPDATE events
@@ -19,10 +19,10 @@ SELECT count(*) FROM removed
 -- :name cancel_waiting
 -- Disabled or deleted: what waits is cancelled, with the cause. `by` is the column that names what changed.
 WITH job AS (
-    SELECT event_id FROM delivery_job
+    SELECT ctid AS place FROM delivery_job
     WHERE {by} = %(id)s AND (rank > 0 OR due_at <= now()) LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ), removed AS (
-    DELETE FROM delivery_job USING job WHERE delivery_job.event_id = job.event_id
+    DELETE FROM delivery_job USING job WHERE delivery_job.ctid = job.place
     RETURNING delivery_job.event_id, delivery_job.batch_operation_id, delivery_job.cancelled
 ), outcome AS (
     INSERT INTO bulk_outcome (operation_id, done, failed, cancelled)
