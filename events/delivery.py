@@ -219,7 +219,14 @@ class Deliverer:
         pace = BulkPace()
         loop = asyncio.get_running_loop()
         while True:
-            if not self._start_bulk(pace.burst):
+            try:
+                started = self._start_bulk(pace.burst)
+            except Exception:
+                # Without somebody who begins them, what is held here would be held for ever.
+                log.exception("bulk.unfed")
+                await asyncio.sleep(AGAIN_S)
+                continue
+            if not started:
                 self._bulk_ready.clear()
                 await self._bulk_ready.wait()
                 continue
