@@ -5,10 +5,10 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularSwaggerView
 
 from fasthook.faults import unknown_path
 from fasthook.health import livez, readyz
+from fasthook.openapi.page import DocsPage
 from fasthook.openapi.view import schema
 from metrics.prometheus.view import metrics
 
@@ -20,7 +20,7 @@ urlpatterns = [
     path("metrics", metrics),
     path("admin/", admin.site.urls),
     path("v1/schema", schema, name="schema"),
-    path("v1/docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("v1/docs", DocsPage.as_view(url_name="schema"), name="docs"),
     path("v1/", include("fasthook.api_urls")),
     # Says so in JSON under DEBUG too, where Django would show its own page.
     re_path("^v1/", unknown_path),

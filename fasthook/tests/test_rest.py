@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import tracemalloc
 from io import BytesIO
 from typing import Any
@@ -168,6 +169,11 @@ def test_the_schema_and_its_page_need_no_other_host(db: None) -> None:
     assert (schema.status_code, page.status_code) == (200, 200)
     assert b"/v1/connections/{id}/pause" in schema.content
     assert b"https://" not in page.content.replace(b"https://testserver", b"")
+    scripts = re.findall(rb"<script([^>]*)>([^<]*)</script>", page.content)
+    assert len(scripts) == 3
+    assert all(b"src=" in attributes and not text for attributes, text in scripts)
+    assert page.headers["Content-Security-Policy"].startswith("default-src 'self'; style-src ")
+    assert Client().get("/v1/docs?script=").headers["Content-Type"] == "application/javascript"
 
 
 def test_the_schema_is_complete(db: None) -> None:
