@@ -39,7 +39,7 @@ def test_a_body_without_end_is_refused_as_soon_as_it_is_too_long() -> None:
     async def call() -> None:
         receive: Any = bounded_body(sender.receive, limit=LIMIT)
         scope: Any = _scope("/v1/auth/login")
-        await asyncio.wait_for(get_asgi_application()(scope, receive, send), timeout=5)
+        await asyncio.wait_for(get_asgi_application()(scope, receive, send), timeout=20)
 
     asyncio.run(call())
     assert answered[0]["status"] == 413
