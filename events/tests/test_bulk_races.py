@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -16,24 +16,11 @@ from events.models import DeliveryJob, Event
 from events.queue import finish_attempts
 from events.retrying import retry_event
 from events.tests.bulking import OPERATOR, counts, drain, make_ended, start
-from events.tests.plane import make_plane
 from events.tests.replaying import claim, failure
 from events.tests.seed import Project
 from fasthook.lib.clock import utc_now
 from fasthook.lib.sql import DataConnection
 from tests.waiting import wait_until
-
-
-@pytest.fixture
-def project(transactional_db: None) -> Project:
-    return make_plane()
-
-
-@pytest.fixture
-def door(transactional_db: None) -> Iterator[DataConnection]:
-    opened = DataConnection("test")
-    yield opened
-    opened.close()
 
 
 def until_somebody_waits() -> None:

@@ -27,7 +27,7 @@ from events.queue import finish_attempts
 from events.retrying import cancel_event, retry_event
 from events.settling import settle_all
 from events.tests.bulking import OPERATOR, make_ended, start
-from events.tests.plane import add_connection, make_plane
+from events.tests.plane import add_connection
 from events.tests.replaying import claim, failure, success
 from events.tests.seed import Project
 from fasthook.lib.clock import utc_now
@@ -38,11 +38,6 @@ SECONDS = 4.0
 EVENTS = 60
 
 pytestmark = pytest.mark.usefixtures("transactional_db", "nudges")
-
-
-@pytest.fixture
-def project(transactional_db: None) -> Project:
-    return make_plane()
 
 
 class Crowd:

@@ -17,7 +17,7 @@ from events.replay import cancel_events, requeue_events
 from events.routing import Router
 from events.settling import settle_all
 from events.states import IgnoredCause, Trigger
-from events.tests.plane import accept, captured, change, make_plane, set_job
+from events.tests.plane import accept, captured, change, set_job
 from events.tests.replaying import claim, within_gate
 from events.tests.seed import Project
 from events.tests.transforming import GOOD, LOOP, transform
@@ -25,18 +25,6 @@ from fasthook.lib.clock import utc_now
 from fasthook.lib.sql import DataConnection
 
 THROWS = "throw new Error('not yet');"
-
-
-@pytest.fixture
-def project(transactional_db: None) -> Project:
-    return make_plane()
-
-
-@pytest.fixture
-def door(transactional_db: None) -> Iterator[DataConnection]:
-    opened = DataConnection("test")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +13,7 @@ from events.queue import finish_attempts
 from events.refusals import Refusal
 from events.replay import Cancelled, Requeued, cancel_events, replay_requests, requeue_events
 from events.states import IgnoredCause, Trigger
-from events.tests.plane import accept, accept_and_route, add_connection, captured, change, make_plane, set_job
+from events.tests.plane import accept, accept_and_route, add_connection, captured, change, set_job
 from events.tests.replaying import claim, failure, success, within_gate
 from events.tests.seed import Project
 from fasthook.lib.clock import utc_now
@@ -23,18 +22,6 @@ from fasthook.lib.sql import DataConnection
 pytestmark = pytest.mark.usefixtures("transactional_db")
 
 BATCH = "bch_1"
-
-
-@pytest.fixture
-def project(transactional_db: None) -> Project:
-    return make_plane()
-
-
-@pytest.fixture
-def door(transactional_db: None) -> Iterator[DataConnection]:
-    opened = DataConnection("test")
-    yield opened
-    opened.close()
 
 
 def requeue(*ids: str, trigger: Trigger = Trigger.MANUAL, batch: str | None = None) -> Requeued:

@@ -21,7 +21,7 @@ from events import queue, settling
 from events.models import DeliveryJob, Event
 from events.queue import ClaimRequest, claim_due_jobs
 from events.settling import settle_all
-from events.tests.plane import accept_and_route, add_connection, add_destination, change, make_plane, set_job
+from events.tests.plane import accept_and_route, add_connection, add_destination, change, set_job
 from events.tests.seed import Project
 from fasthook.lib.clock import utc_now
 from fasthook.lib.sql import DataConnection
@@ -29,11 +29,6 @@ from teams.config_version import next_config_version
 from teams.configuration import lock_for_team
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
-
-
-@pytest.fixture
-def project(transactional_db: None) -> Project:
-    return make_plane()
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from django.db import connection as database
 
@@ -11,24 +9,12 @@ from connections.services import pause_connection, unpause_connection
 from events import settling, waiting_work
 from events.models import DeliveryJob, Event
 from events.settling import settle_all
-from events.tests.plane import accept_and_route, add_connection, make_plane
+from events.tests.plane import accept_and_route, add_connection
 from events.tests.replaying import claim
 from events.tests.seed import Project
 from fasthook.lib.clock import utc_now
 from fasthook.lib.sql import DataConnection
 from fasthook.testing import ApiCaller
-
-
-@pytest.fixture
-def project(transactional_db: None) -> Project:
-    return make_plane()
-
-
-@pytest.fixture
-def door(transactional_db: None) -> Iterator[DataConnection]:
-    opened = DataConnection("test")
-    yield opened
-    opened.close()
 
 
 def waiting(project: Project) -> tuple[bool, int, int, bool]:
