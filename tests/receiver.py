@@ -8,9 +8,11 @@ import struct
 import threading
 import time
 from collections import Counter, deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from aiohttp import web
 
 
@@ -146,3 +148,13 @@ async def _reset(request: web.BaseRequest) -> web.StreamResponse:
     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     transport.abort()
     return web.Response()
+
+
+@pytest.fixture(name="receiver")
+def local_receiver(settings: Any) -> Iterator[Receiver]:
+    """For deliveries of the test's own process, which may dial it."""
+    settings.DELIVERY_ALLOWED_NETWORKS = ["127.0.0.0/8"]
+    made = Receiver()
+    made.start()
+    yield made
+    made.stop()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fasthook.testing import ApiCaller, nudges, transactional_db  # noqa: F401 - fixtures
+from tests.receiver import local_receiver  # noqa: F401 - fixture
 
 if TYPE_CHECKING:
     from events.tests.seed import Project

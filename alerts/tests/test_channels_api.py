@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -22,15 +21,6 @@ from teams.models import AuditEntry
 from tests.receiver import Answer, Receiver
 
 SLACK_URL = "https://hooks.slack.com/services/T000/B000/abcdefghijklmnop"
-
-
-@pytest.fixture
-def receiver(settings: Any) -> Iterator[Receiver]:
-    settings.DELIVERY_ALLOWED_NETWORKS = ["127.0.0.0/8"]
-    made = Receiver()
-    made.start()
-    yield made
-    made.stop()
 
 
 def test_a_webhook_channel_shows_its_url(api: ApiCaller, project: Project) -> None:

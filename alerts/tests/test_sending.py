@@ -46,15 +46,6 @@ def team(transactional_db: None, now: datetime) -> Project:
 
 
 @pytest.fixture
-def receiver(settings: Any) -> Iterator[Receiver]:
-    settings.DELIVERY_ALLOWED_NETWORKS = ["127.0.0.0/8"]
-    made = Receiver()
-    made.start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
 def sender() -> Iterator[Sender]:
     made = Sender()
     yield made

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -18,15 +17,6 @@ from fasthook.lib.clock import utc_now
 from fasthook.testing import ApiCaller
 from teams.models import AuditEntry, ProjectSecrets
 from tests.receiver import Answer, Receiver
-
-
-@pytest.fixture
-def receiver(settings: Any) -> Iterator[Receiver]:
-    settings.DELIVERY_ALLOWED_NETWORKS = ["127.0.0.0/8"]
-    made = Receiver()
-    made.start()
-    yield made
-    made.stop()
 
 
 @pytest.fixture
