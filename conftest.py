@@ -15,6 +15,7 @@ import django
 import pytest
 
 from fasthook.embedded import EmbeddedServices, make_throwaway_folder
+from fasthook.testing import *  # noqa: F403 - fixtures of every test
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ os.environ.setdefault("SECRET_KEY", "only-for-tests")
 os.environ.setdefault("ENCRYPTION_KEYS", base64.urlsafe_b64encode(b"only-for-tests".ljust(32, b"-")).decode())
 os.environ["DJANGO_SETTINGS_MODULE"] = "fasthook.settings"
 
-# The conftest files of the apps import models, and are read before pytest-django would set Django up.
+# The conftest files of the rooms import models, and are read before pytest-django would set Django up.
 django.setup()
 
 

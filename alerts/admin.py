@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.contrib import admin
 
 from alerts.models import Alert, AlertChannel, AlertNotification, AlertRule
-from fasthook.lib.staff import EvidenceAdmin, ReadOnlyAdmin
-from fasthook.lib.staff_fields import linked, moment
+from fasthook.admin.fields import linked, moment
+from fasthook.admin.staff import EvidenceAdmin, ReadOnlyAdmin
 
 
 @admin.register(AlertRule)

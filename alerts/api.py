@@ -25,13 +25,13 @@ from alerts.serializers import (
     alert_answer,
     notification_answer,
 )
+from fasthook.api.describe import AppliedRangeOutput, CountOutput, filter_parameters, list_answer
+from fasthook.api.fields import read_input
+from fasthook.api.filters import ListFilter, read_params, refuse_unknown
+from fasthook.api.pagination import paginate
+from fasthook.api.viewset import ApiViewSet
 from fasthook.lib.clock import utc_now
-from fasthook.lib.describe import AppliedRangeOutput, CountOutput, filter_parameters, list_answer
 from fasthook.lib.errors import InvalidInput
-from fasthook.lib.filters import ListFilter, read_params, refuse_unknown
-from fasthook.lib.inputs import read_input
-from fasthook.lib.pagination import paginate
-from fasthook.lib.viewset import ApiViewSet
 from teams.auth import TeamRequest
 from teams.scoping import get_for_team
 

@@ -15,7 +15,7 @@ from alerts.outbox import BURST, SLOT_S, next_slot
 from alerts.sending import secrets_of, send_now
 from fasthook.lib.errors import Conflict, FastHookError, invalid
 from fasthook.lib.ids import new_id
-from fasthook.lib.wording import for_count
+from fasthook.lib.plural import for_count
 from teams.audit import record
 from teams.calls import current_who
 from teams.configuration import PendingWrite, find_locked, lock_for_team, raise_name_taken, stamp, upsert

@@ -12,9 +12,9 @@ from alerts.channels import ChannelFields
 from alerts.models import AlertChannel
 from alerts.selectors import ChannelFilter
 from alerts.serializers import ChannelInput, ChannelOutput, NotificationOutput, notification_answer
+from fasthook.api.describe import describe_resource
+from fasthook.api.filters import refuse_unknown
 from fasthook.lib.clock import utc_now
-from fasthook.lib.describe import describe_resource
-from fasthook.lib.filters import refuse_unknown
 from teams.auth import TeamRequest
 from teams.resource_views import ResourceViewSet
 

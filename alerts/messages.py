@@ -12,7 +12,7 @@ from typing import Any, Final
 from alerts.rule_types import SPECS, RuleType
 from alerts.transitions import Kind, Rule, Standing
 from fasthook.lib.clock import iso
-from fasthook.lib.wording import for_count
+from fasthook.lib.plural import for_count
 
 # Of one message; the rest is counted.
 LISTED: Final = 50

@@ -13,7 +13,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from alerts.rule_types import ObjectType, RuleConfig, RuleType
-from fasthook.lib.fields import EncryptedJSONField, IdField, JSONTextField, RefField
+from fasthook.lib.model_fields import EncryptedJSONField, IdField, JSONTextField, RefField
 from teams.models import Resource, list_indexes
 
 

@@ -12,9 +12,9 @@ from alerts.models import AlertRule
 from alerts.rules import RuleFields
 from alerts.selectors import RuleFilter
 from alerts.serializers import DefaultRulesOutput, RuleInput, RuleOutput
+from fasthook.api.describe import describe_resource
+from fasthook.api.filters import refuse_unknown
 from fasthook.lib.clock import utc_now
-from fasthook.lib.describe import describe_resource
-from fasthook.lib.filters import refuse_unknown
 from teams.auth import TeamRequest
 from teams.resource_views import ResourceViewSet
 

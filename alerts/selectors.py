@@ -18,9 +18,9 @@ from alerts.models import (
     NotificationStatus,
 )
 from alerts.rule_types import ObjectType, RuleType
-from fasthook.lib import timerange
-from fasthook.lib.filters import AnyOf, IsSet, ListFilter, OneOf
-from fasthook.lib.timerange import TimeRange, read_range
+from fasthook.api import timerange
+from fasthook.api.filters import AnyOf, IsSet, ListFilter, OneOf
+from fasthook.api.timerange import TimeRange, read_range
 from teams.models import Team
 from teams.scoping import for_team
 

@@ -24,7 +24,7 @@ from destinations.outbound.address import AddressPolicy
 from destinations.outbound.client import DeliveryClient, SendResult
 from fasthook.lib.clock import utc_now
 from fasthook.lib.crypto import UndecryptableSecret
-from fasthook.lib.fields import unseal
+from fasthook.lib.model_fields import unseal
 from fasthook.lib.sql import DataConnection
 from teams.catalog import read_signing_secrets
 from teams.models import ProjectSecrets

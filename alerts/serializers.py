@@ -21,9 +21,7 @@ from alerts.models import (
     Resolution,
 )
 from alerts.rule_types import DAY_S, ObjectType, RuleType, shown_config
-from fasthook.lib.clock import iso, parse_when, utc_now
-from fasthook.lib.errors import InvalidInput
-from fasthook.lib.inputs import (
+from fasthook.api.fields import (
     MAX_DESCRIPTION_LENGTH,
     ChoiceField,
     InputSerializer,
@@ -33,6 +31,8 @@ from fasthook.lib.inputs import (
     ObjectField,
     TextField,
 )
+from fasthook.lib.clock import iso, parse_when, utc_now
+from fasthook.lib.errors import InvalidInput
 
 MIN_REPEAT_S = 300
 MAX_MUTE = timedelta(days=366)

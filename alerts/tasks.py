@@ -17,7 +17,7 @@ from alerts.sending import Sender
 from events.tasks import stopping
 from fasthook.lib.clock import utc_now
 from fasthook.lib.nudge import begin, insist
-from fasthook.lib.outage import Outage
+from fasthook.lib.outage_log import Outage
 
 SEND_S = 20.0
 

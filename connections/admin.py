@@ -6,10 +6,10 @@ from django.contrib import admin
 
 from connections.models import Connection, Transformation
 from connections.services import disable_connection
+from fasthook.admin.actions import SafeAction, confirmed
+from fasthook.admin.fields import moment
+from fasthook.admin.staff import ReadOnlyAdmin
 from fasthook.lib.clock import utc_now
-from fasthook.lib.staff import ReadOnlyAdmin
-from fasthook.lib.staff_actions import SafeAction, confirmed
-from fasthook.lib.staff_fields import moment
 
 
 @admin.register(Connection)

@@ -15,9 +15,9 @@ from connections.serializers import ConnectionInput, ConnectionOutput
 from connections.services import ConnectionFields
 from connections.transform_rule import inline_code
 from connections.transformations.trial import refuse_unreadable
+from fasthook.api.describe import describe_resource
+from fasthook.api.filters import refuse_unknown
 from fasthook.lib.clock import utc_now
-from fasthook.lib.describe import describe_resource
-from fasthook.lib.filters import refuse_unknown
 from teams.auth import TeamRequest
 from teams.models import Team
 from teams.resource_views import ResourceViewSet

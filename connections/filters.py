@@ -15,10 +15,10 @@ from rest_framework.response import Response
 
 from connections.rules.filter import TARGETS, FilterResult, compile_filter
 from connections.rules.payload import RuleInput, parse_body, parse_query
+from fasthook.api.fields import ChoiceField, InputSerializer, ObjectField, TextField, read_input
+from fasthook.api.filters import refuse_unknown
+from fasthook.api.viewset import ApiViewSet
 from fasthook.lib.errors import invalid
-from fasthook.lib.filters import refuse_unknown
-from fasthook.lib.inputs import ChoiceField, InputSerializer, ObjectField, TextField, read_input
-from fasthook.lib.viewset import ApiViewSet
 from teams.auth import TeamPermission, TeamRequest
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from django.db import models
 
 from destinations.models import Destination
-from fasthook.lib.fields import EncryptedJSONField, IdField, JSONTextField
+from fasthook.lib.model_fields import EncryptedJSONField, IdField, JSONTextField
 from sources.models import Source
 from teams.models import Resource, list_indexes
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import QuerySet
 
 from connections.models import Connection
-from fasthook.lib.filters import AnyOf, IsSet, ListFilter
+from fasthook.api.filters import AnyOf, IsSet, ListFilter
 from teams.models import Team
 from teams.scoping import for_team
 

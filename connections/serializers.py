@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from destinations.serializers import DestinationInput, DestinationOutput
-from fasthook.lib.inputs import MAX_DESCRIPTION_LENGTH, InputSerializer, MomentField, NameField, TextField
+from fasthook.api.fields import MAX_DESCRIPTION_LENGTH, InputSerializer, MomentField, NameField, TextField
 from sources.serializers import SourceInput, SourceOutput
 
 

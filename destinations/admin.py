@@ -6,10 +6,10 @@ from django.contrib import admin
 
 from destinations.models import Destination
 from destinations.services import disable_destination
+from fasthook.admin.actions import SafeAction, confirmed
+from fasthook.admin.fields import Shown, moment, without_query
+from fasthook.admin.staff import ReadOnlyAdmin
 from fasthook.lib.clock import utc_now
-from fasthook.lib.staff import ReadOnlyAdmin
-from fasthook.lib.staff_actions import SafeAction, confirmed
-from fasthook.lib.staff_fields import Shown, moment, without_query
 
 
 @admin.register(Destination)

@@ -13,8 +13,8 @@ from destinations.models import Destination
 from destinations.selectors import DestinationFilter
 from destinations.serializers import DestinationInput, DestinationOutput
 from destinations.services import DestinationFields
+from fasthook.api.describe import describe_resource
 from fasthook.lib.clock import utc_now
-from fasthook.lib.describe import describe_resource
 from teams.auth import TeamRequest
 from teams.resource_views import ResourceViewSet, read_flag
 

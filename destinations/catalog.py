@@ -16,7 +16,7 @@ from destinations.outbound.build import CompiledTarget, DestinationTarget, compi
 from fasthook.lib.catalog import Catalog, Row
 from fasthook.lib.crypto import UndecryptableSecret
 from fasthook.lib.errors import FastHookError
-from fasthook.lib.fields import unseal
+from fasthook.lib.model_fields import unseal
 
 log = structlog.get_logger(__name__)
 

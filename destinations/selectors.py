@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from destinations.models import DestinationType
-from fasthook.lib.filters import AnyOf, IsSet, ListFilter, OneOf
+from fasthook.api.filters import AnyOf, IsSet, ListFilter, OneOf
 
 
 class DestinationFilter(ListFilter):

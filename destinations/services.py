@@ -14,7 +14,7 @@ from destinations.config import read_destination_columns
 from destinations.models import Destination
 from fasthook.lib.errors import Conflict, invalid
 from fasthook.lib.nudge import nudge_after_commit
-from fasthook.lib.wording import for_count
+from fasthook.lib.plural import for_count
 from teams.configuration import PendingWrite, find_locked, lock_for_team, raise_name_taken, stamp, upsert
 from teams.models import Team
 

@@ -25,9 +25,9 @@ from events.models import (
 )
 from events.rehearsals.models import UNFINISHED
 from events.rehearsals.services import cancel_rehearsal
-from fasthook.lib.staff import EvidenceAdmin
-from fasthook.lib.staff_actions import SafeAction, confirmed
-from fasthook.lib.staff_fields import Shown, linked, moment
+from fasthook.admin.actions import SafeAction, confirmed
+from fasthook.admin.fields import Shown, linked, moment
+from fasthook.admin.staff import EvidenceAdmin
 from teams.calls import current_who
 
 _AT = moment("created_at")

@@ -35,13 +35,13 @@ from events.serializers import (
     latest_input_answer,
     request_answer,
 )
+from fasthook.api.describe import filter_parameters
+from fasthook.api.filters import read_params
+from fasthook.api.pagination import Page
+from fasthook.api.viewset import ApiViewSet
 from fasthook.lib.clock import utc_now
-from fasthook.lib.describe import filter_parameters
 from fasthook.lib.errors import NotFound
-from fasthook.lib.filters import read_params
 from fasthook.lib.headers import merge_headers
-from fasthook.lib.pagination import Page
-from fasthook.lib.viewset import ApiViewSet
 from teams.auth import TeamRequest
 
 # In the content type that the request came with.

@@ -10,8 +10,8 @@ import psycopg
 from django.db import OperationalError, connection, transaction
 from django.db.models import QuerySet
 
+from fasthook.api.pagination import count_rows
 from fasthook.lib.errors import InvalidInput
-from fasthook.lib.pagination import count_rows
 
 MAX_READ_S = 10.0
 # How long the total of a search may take to count, after its page was found.

@@ -28,11 +28,11 @@ from psycopg.types.json import Jsonb
 
 from events.counting import count_stored
 from events.partitions import with_partitions
-from fasthook.lib import instruments
 from fasthook.lib.ids import time_of
 from fasthook.lib.nudge import nudge
-from fasthook.lib.outage import Outage
+from fasthook.lib.outage_log import Outage
 from fasthook.lib.sql import DataConnection
+from fasthook.metrics import registry
 
 log = structlog.get_logger(__name__)
 
@@ -121,7 +121,7 @@ class Capture:
 
     def discard(self, *, team_id: str, source_id: str, cause: str, now: datetime) -> None:
         """Counts a rejected request that is not stored; written about once a second."""
-        instruments.evidence_discarded.add()
+        registry.evidence_discarded.add()
         with self._discarded_lock:
             self._discarded[(team_id, source_id, now.replace(second=0, microsecond=0), cause)] += 1
 

@@ -12,8 +12,8 @@ import structlog
 
 from connections.catalog import ConnectionEntry
 from events.states import Trigger
-from fasthook.lib import instruments
 from fasthook.lib.ids import time_of
+from fasthook.metrics import registry
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,21 +29,21 @@ def count_stored(requests: Sequence[CapturedRequest]) -> None:
     """One committed group of ingress."""
     accepted = [request.id for request in requests if request.rejection_cause is None]
     rejected = {request.id: request.rejection_cause for request in requests if request.rejection_cause is not None}
-    instruments.capture_group_requests.observe(len(requests))
-    instruments.requests_accepted.add(len(accepted))
+    registry.capture_group_requests.observe(len(requests))
+    registry.requests_accepted.add(len(accepted))
     log.info("requests.stored", request_ids=accepted, **({"rejected": rejected} if rejected else {}))
 
 
 def count_claim(stage: str, tries: Sequence[int], *, limit: int) -> None:
     """`tries` of each job that a claim took, `limit` what it might have taken."""
     if not tries:
-        instruments.claims.add(1, stage, "empty")
+        registry.claims.add(1, stage, "empty")
         return
-    instruments.claims.add(1, stage, "full" if len(tries) >= limit else "partial")
-    instruments.claimed_jobs.observe(len(tries), stage)
+    registry.claims.add(1, stage, "full" if len(tries) >= limit else "partial")
+    registry.claimed_jobs.observe(len(tries), stage)
     expired = sum(number > 1 for number in tries)
     if expired:
-        instruments.leases_expired.add(expired, stage)
+        registry.leases_expired.add(expired, stage)
         log.warning("leases.expired", stage=stage, jobs=expired)
 
 
@@ -51,13 +51,13 @@ def count_routed(request_ids: Collection[str], branches: Sequence[Branch]) -> No
     """One committed batch of routing."""
     if not request_ids:
         return
-    instruments.requests_routed.add(len(request_ids))
+    registry.requests_routed.add(len(request_ids))
     ignored = Counter(branch.ignored_cause.value for branch in branches if branch.ignored_cause is not None)
     created = Counter(branch.status.value for branch in branches if branch.ignored_cause is None)
     for cause, count in ignored.items():
-        instruments.branches_ignored.add(count, cause)
+        registry.branches_ignored.add(count, cause)
     for status, count in created.items():
-        instruments.events_created.add(count, status)
+        registry.events_created.add(count, status)
     log.info("requests.routed", request_ids=list(request_ids), event_ids=[branch.event_id for branch in branches])
 
 
@@ -66,22 +66,22 @@ def count_first_wait(job: ClaimedJob, connection: ConnectionEntry | None, *, now
     is_live = job.attempt_number == 1 and job.trigger is Trigger.INITIAL and job.batch_operation_id is None
     if is_live and not (connection and connection.rules.delay_ms):
         waited_s = (now - time_of(job.request_id)).total_seconds()
-        instruments.first_attempt_wait_seconds.observe(max(0.0, waited_s))
+        registry.first_attempt_wait_seconds.observe(max(0.0, waited_s))
 
 
 def count_recorded(results: Sequence[AttemptResult], own: Collection[str]) -> None:
     """One committed batch of attempts; those not in `own` had lost their leases and were not written."""
     recorded = [result for result in results if result.job.event_id in own]
     if len(recorded) < len(results):
-        instruments.attempts_late.add(len(results) - len(recorded))
+        registry.attempts_late.add(len(results) - len(recorded))
     outcomes = Counter(result.error_code or "SUCCESSFUL" for result in recorded)
     for outcome, count in outcomes.items():
-        instruments.attempts.add(count, outcome)
-    instruments.attempt_seconds.observe_all(
+        registry.attempts.add(count, outcome)
+    registry.attempt_seconds.observe_all(
         result.latency_ms / 1000 for result in recorded if result.response_status is not None or result.latency_ms
     )
     planned = sum(result.next_attempt_at is not None for result in recorded)
     succeeded = outcomes["SUCCESSFUL"]
-    instruments.retries_planned.add(planned)
-    instruments.events_delivered.add(succeeded)
-    instruments.events_failed.add(len(recorded) - succeeded - planned)
+    registry.retries_planned.add(planned)
+    registry.events_delivered.add(succeeded)
+    registry.events_failed.add(len(recorded) - succeeded - planned)

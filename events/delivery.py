@@ -36,10 +36,10 @@ from events.intake import Intake
 from events.lanes import TICK_S, BulkPace, Lane
 from events.queue import AttemptResult, ClaimedJob, ClaimRequest
 from events.recording import Recorder
-from fasthook.lib import instruments
 from fasthook.lib.nudge import begin, listening, recruit
-from fasthook.lib.outage import Outage
+from fasthook.lib.outage_log import Outage
 from fasthook.lib.sql import DataConnection
+from fasthook.metrics import registry
 from sources.catalog import SourceCatalog
 from teams.catalog import signing_secrets_catalog
 
@@ -161,7 +161,7 @@ class Deliverer:
             self._held[job.event_id, job.lease_token] = Held(job, leased_until)
             self._intake.hold(job)
             self._accept(job)
-        instruments.deliveries_held.set(len(self._held))
+        registry.deliveries_held.set(len(self._held))
         self._intake.note(request, claim)
         if len(claim.jobs) == settings.DELIVER_CLAIM:
             recruit("deliver")
@@ -325,7 +325,7 @@ class Deliverer:
         for job in jobs:
             if self._held.pop((job.event_id, job.lease_token), None) is not None:
                 self._intake.let_go(job)
-        instruments.deliveries_held.set(len(self._held))
+        registry.deliveries_held.set(len(self._held))
         self._wake_if_room()
 
     def _wake_if_room(self) -> None:

@@ -18,13 +18,13 @@ from events.dry_run import DryRun, Subject, dry_run
 from events.dry_run_delivery import preview_delivery
 from events.models import Request, RequestStatus
 from events.selectors import get_request, latest_input
+from fasthook.api.fields import InputSerializer, ObjectField, TextField, read_input
+from fasthook.api.filters import refuse_unknown
+from fasthook.api.parsers import LargeJSONParser
+from fasthook.api.viewset import ApiViewSet
 from fasthook.lib.clock import utc_now
 from fasthook.lib.errors import invalid
-from fasthook.lib.filters import refuse_unknown
 from fasthook.lib.ids import new_id, time_of
-from fasthook.lib.inputs import InputSerializer, ObjectField, TextField, read_input
-from fasthook.lib.rest import LargeJSONParser
-from fasthook.lib.viewset import ApiViewSet
 from teams.auth import TeamRequest
 from teams.scoping import for_team, get_for_team
 

@@ -13,7 +13,7 @@ from events.models import Request, TransformationExecution
 from events.payloads import Payload, payload_of
 from events.serializers import data_answer, made_at
 from fasthook.lib.ids import new_id
-from fasthook.lib.wording import for_count
+from fasthook.lib.plural import for_count
 
 # Of the evidence, not of the run: what is beyond is cut, the event itself keeps its payload whole.
 MAX_AFTER_BODY_BYTES: Final = 64 * 1024

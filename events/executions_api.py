@@ -16,11 +16,11 @@ from events.list_filters import ExecutionFilter
 from events.models import ExecutionStatus, Request
 from events.outputs import DataOutput, evidence_list
 from events.selectors import get_execution, list_executions
+from fasthook.api.describe import filter_parameters
+from fasthook.api.fields import MomentField
+from fasthook.api.filters import read_params
+from fasthook.api.viewset import ApiViewSet
 from fasthook.lib.clock import utc_now
-from fasthook.lib.describe import filter_parameters
-from fasthook.lib.filters import read_params
-from fasthook.lib.inputs import MomentField
-from fasthook.lib.viewset import ApiViewSet
 from teams.auth import TeamRequest
 from teams.scoping import for_team, get_for_team
 

@@ -33,10 +33,10 @@ from events.ingress_answers import (
     answer_rejected,
     answer_unavailable,
 )
-from fasthook.lib import instruments
 from fasthook.lib.ids import new_id
-from fasthook.lib.outage import Outage
+from fasthook.lib.outage_log import Outage
 from fasthook.lib.sql import DataConnection
+from fasthook.metrics import registry
 from sources.catalog import SourceCatalog, SourceEntry
 from sources.verification.request import InboundRequest
 from sources.verification.verdict import UNVERIFIED, Verdict
@@ -121,7 +121,7 @@ class Ingress:
             return
         source = self._catalog.by_slug.get(slug) or await self._look_again(slug)
         if source is None:
-            instruments.requests_rejected.add(1, "UNKNOWN_SOURCE")
+            registry.requests_rejected.add(1, "UNKNOWN_SOURCE")
             await answer_error(send, 404, "UNKNOWN_SOURCE", "no source has this URL; copy it from the source")
             return
         if source.fault is not None:
@@ -177,7 +177,7 @@ class Ingress:
             client_ip=(scope.get("client") or ("", 0))[0],
         )
         if rejection is not None:
-            instruments.requests_rejected.add(1, rejection.cause)
+            registry.requests_rejected.add(1, rejection.cause)
             await self._leave_evidence(captured, cause=rejection.cause)
             await answer_rejected(send, rejection)
             return
@@ -187,7 +187,7 @@ class Ingress:
         else:
             await self._capture.store(captured)
         await answer_accepted(send, source, request_id, inbound, verdict)
-        instruments.accept_seconds.observe(time.perf_counter() - began)
+        registry.accept_seconds.observe(time.perf_counter() - began)
 
     async def _judge(
         self, source: SourceEntry, method: str, body: bytes | None, inbound: InboundRequest | None

@@ -8,8 +8,8 @@ from typing import Any
 
 import orjson
 
-from fasthook.lib import instruments
 from fasthook.lib.errors import envelope
+from fasthook.metrics import registry
 from sources.catalog import SourceEntry
 from sources.verification.answer import Answer
 from sources.verification.request import InboundRequest
@@ -56,7 +56,7 @@ async def _answer_with(send: Send, answer: Answer) -> None:
 
 
 async def answer_unavailable(send: Send, reason: str, message: str) -> None:
-    instruments.requests_refused.add(1, reason)
+    registry.requests_refused.add(1, reason)
     await answer_error(send, 503, "UNAVAILABLE", message, headers=((b"retry-after", b"5"),))
 
 

@@ -14,8 +14,8 @@ from connections.models import Connection
 from events.models import AttemptStatus, ExecutionStatus, RequestStatus
 from events.search import MAX_CHARACTERS
 from events.states import IgnoredCause, Status, Trigger
-from fasthook.lib import timerange
-from fasthook.lib.filters import AnyInteger, AnyOf, IsSet, ListFilter, OneOf, YesNo
+from fasthook.api import timerange
+from fasthook.api.filters import AnyInteger, AnyOf, IsSet, ListFilter, OneOf, YesNo
 
 REJECTION_CAUSES = ("SOURCE_DISABLED", "SOURCE_METHOD_NOT_ALLOWED", "PAYLOAD_TOO_LARGE", "SOURCE_AUTH_FAILED")
 ERROR_CODES = (

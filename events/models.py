@@ -12,7 +12,7 @@ from events.bulk.models import BulkOperation as BulkOperation
 from events.bulk.models import BulkOutcome as BulkOutcome
 from events.rehearsals.models import RuleRehearsal as RuleRehearsal
 from events.states import Rank, Status, Trigger
-from fasthook.lib.fields import IdField, RefField
+from fasthook.lib.model_fields import IdField, RefField
 
 
 class RequestStatus(models.TextChoices):

@@ -10,8 +10,8 @@ from rest_framework import serializers
 
 from events.models import AttemptStatus, RequestStatus
 from events.states import Status, Trigger
-from fasthook.lib.describe import AppliedRangeOutput, CountOutput, Output, list_answer
-from fasthook.lib.inputs import MomentField, ObjectField
+from fasthook.api.describe import AppliedRangeOutput, CountOutput, Output, list_answer
+from fasthook.api.fields import MomentField, ObjectField
 
 
 @extend_schema_field(OpenApiTypes.ANY)

@@ -18,7 +18,7 @@ from events.attempts import without_evidence
 from events.counting import count_recorded
 from events.partitions import with_partitions
 from events.queue import AttemptResult, ClaimedJob
-from fasthook.lib.outage import Outage
+from fasthook.lib.outage_log import Outage
 from fasthook.lib.sql import DataConnection
 
 log = structlog.get_logger(__name__)

@@ -34,7 +34,7 @@ from events.partitions import with_partitions
 from events.states import Status, Trigger, rank_of
 from fasthook.lib.ids import time_of
 from fasthook.lib.nudge import nudge
-from fasthook.lib.outage import Outage
+from fasthook.lib.outage_log import Outage
 from fasthook.lib.sql import DataConnection, load_statements
 
 log = structlog.get_logger(__name__)

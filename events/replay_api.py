@@ -15,11 +15,11 @@ from events import outputs
 from events.retrying import cancel_event, retry_event, retry_request
 from events.selectors import BranchCounts
 from events.serializers import event_answer, request_answer
-from fasthook.lib.describe import refusals
-from fasthook.lib.filters import refuse_unknown
-from fasthook.lib.inputs import ChoiceField, InputSerializer, ObjectField, TextField, read_input
-from fasthook.lib.rest import JSONParser
-from fasthook.lib.viewset import ApiViewSet
+from fasthook.api.describe import refusals
+from fasthook.api.fields import ChoiceField, InputSerializer, ObjectField, TextField, read_input
+from fasthook.api.filters import refuse_unknown
+from fasthook.api.parsers import JSONParser
+from fasthook.api.viewset import ApiViewSet
 from teams.auth import TeamRequest
 
 

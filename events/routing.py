@@ -30,7 +30,7 @@ from events.partitions import with_partitions
 from events.reevaluation import Reevaluator
 from fasthook.lib.ids import time_of
 from fasthook.lib.nudge import begin, listening, nudge, recruit
-from fasthook.lib.outage import Outage
+from fasthook.lib.outage_log import Outage
 from fasthook.lib.sql import DataConnection, is_unwell, load_statements
 from teams.config_version import CONFIG_GATE
 

@@ -20,11 +20,11 @@ from events.list_filters import AttemptFilter, EventFilter, ExecutionFilter, Req
 from events.models import Attempt, Event, Request, RequestStatus, TransformationExecution
 from events.search import made_before, search
 from events.status_parts import split_by_status
+from fasthook.api.filters import ListFilter
+from fasthook.api.pagination import COUNT_UP_TO, Page, count_rows, paginate
+from fasthook.api.timerange import TimeRange, read_range
 from fasthook.lib.errors import NotFound, invalid
-from fasthook.lib.filters import ListFilter
 from fasthook.lib.ids import first_id_at, is_id, time_of
-from fasthook.lib.pagination import COUNT_UP_TO, Page, count_rows, paginate
-from fasthook.lib.timerange import TimeRange, read_range
 from sources.models import Source
 
 MAX_LIMIT = 100

@@ -21,9 +21,9 @@ from connections.models import Connection
 from destinations.models import Destination
 from events.gate import hold_gate
 from events.states import IgnoredCause, Move, Rank, leaving
-from fasthook.lib import instruments
 from fasthook.lib.nudge import nudge
 from fasthook.lib.sql import load_statements
+from fasthook.metrics import registry
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +57,7 @@ def _settle_marked(over_at: float) -> int:
             nudge("deliver")
     for identifier, number in moved.items():
         log.info("work.settled", id=identifier, events=number)
-    instruments.events_settled.add(moved.total())
+    registry.events_settled.add(moved.total())
     return moved.total()
 
 

@@ -22,7 +22,7 @@ from events.turns import BulkWork
 from fasthook.lib.clock import utc_now
 from fasthook.lib.heartbeat import note_tick
 from fasthook.lib.nudge import begin
-from fasthook.lib.outage import Outage
+from fasthook.lib.outage_log import Outage
 
 ROUTE_S = 60.0
 AGAIN_S = 0.5

@@ -11,12 +11,12 @@ from rest_framework.response import Response
 from connections.transformations.serializers import AnyJSONField
 from events.models import AttemptStatus
 from events.trial_delivery import Trial, try_destination
+from fasthook.api.describe import refusals
+from fasthook.api.fields import InputSerializer, ObjectField, read_input
+from fasthook.api.filters import refuse_unknown
+from fasthook.api.viewset import ApiViewSet
 from fasthook.lib.clock import utc_now
-from fasthook.lib.describe import refusals
-from fasthook.lib.filters import refuse_unknown
 from fasthook.lib.headers import merge_headers
-from fasthook.lib.inputs import InputSerializer, ObjectField, read_input
-from fasthook.lib.viewset import ApiViewSet
 from teams.auth import TeamRequest
 
 

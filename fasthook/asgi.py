@@ -20,12 +20,12 @@ from django.conf import settings
 
 from events.ingress import Ingress
 from events.mock import mock_application
+from fasthook.api.parsers import MAX_SOURCE_TEXT_BYTES
 from fasthook.bounded_bodies import bounded_body
-from fasthook.lib import instruments
 from fasthook.lib.errors import envelope
-from fasthook.lib.heap import settle_heap
+from fasthook.lib.gc_tuning import tune_gc
 from fasthook.lib.proxies import TrustedProxies
-from fasthook.lib.rest import MAX_SOURCE_TEXT_BYTES
+from fasthook.metrics import registry
 from metrics.prometheus.start import begin_measuring
 
 Scope = MutableMapping[str, Any]
@@ -78,7 +78,7 @@ class Application:
                 begin_measuring("web")
                 self._ingress = Ingress()
                 await self._ingress.start()
-                settle_heap()
+                tune_gc()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 if self._ingress is not None:
@@ -93,7 +93,7 @@ async def _refuse_websocket(send: Send) -> None:
 
 async def _refuse_headers(send: Send) -> None:
     limit = settings.MAX_HEADER_BYTES
-    instruments.requests_rejected.add(1, "HEADERS_TOO_LARGE")
+    registry.requests_rejected.add(1, "HEADERS_TOO_LARGE")
     body = orjson.dumps(
         envelope(
             message=f"the headers are larger than {limit} bytes; send fewer or shorter ones", code="HEADERS_TOO_LARGE"

@@ -1,6 +1,6 @@
 """How much of a call's body Django gets to see: it would put all of it on disk before any view could refuse it.
 
-Only an end: which view takes how much, and what it says to more, is fasthook/lib/rest.py's.
+Only an end: which view takes how much, and what it says to more, is fasthook/api/errors.py's.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ def _look_at_the_connection(**_: Any) -> None:
 def _tell_readiness(sender: Any, **_: Any) -> None:
     # Imported here: Celery loads this module before Django is set up.
     from fasthook.health import announce_worker
-    from fasthook.lib.heap import settle_heap
+    from fasthook.lib.gc_tuning import tune_gc
 
-    settle_heap()
+    tune_gc()
     announce_worker(str(sender.hostname), sorted(sender.app.amqp.queues.consume_from))

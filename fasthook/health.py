@@ -18,7 +18,7 @@ from django.http import HttpRequest, JsonResponse
 from psycopg import Connection
 
 from fasthook.lib.heartbeat import TICK_KEY, TICK_TTL_S
-from fasthook.lib.promptly import Promptly
+from fasthook.lib.single_flight import SingleFlight
 from fasthook.lib.sql import DataConnection
 
 log = structlog.get_logger(__name__)
@@ -110,7 +110,7 @@ def _read_migrations(connection: Connection[Any]) -> set[tuple[str, str]]:
     return {(app, name) for app, name in connection.execute("SELECT app, name FROM django_migrations")}
 
 
-_applied_migrations = Promptly(lambda: _ask_database(), patience_s=_PATIENCE_S)
+_applied_migrations = SingleFlight(lambda: _ask_database(), patience_s=_PATIENCE_S)
 
 
 @lru_cache(maxsize=1)

@@ -196,10 +196,10 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["teams.auth.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["teams.auth.TeamPermission"],
     "DEFAULT_THROTTLE_CLASSES": ["teams.call_rate.CredentialThrottle"],
-    "DEFAULT_RENDERER_CLASSES": ["fasthook.lib.rest.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["fasthook.lib.rest.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["fasthook.api.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["fasthook.api.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "fasthook.openapi.operations.ApiSchema",
-    "EXCEPTION_HANDLER": "fasthook.lib.rest.exception_handler",
+    "EXCEPTION_HANDLER": "fasthook.api.errors.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
 }

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
-from fasthook.faults import unknown_path
+from fasthook.error_views import unknown_path
 from fasthook.health import livez, readyz
 from fasthook.openapi.page import DocsPage
 from fasthook.openapi.view import schema
@@ -27,6 +27,6 @@ urlpatterns = [
     path("", include("fasthook.api_urls")),
 ]
 
-handler400 = "fasthook.faults.bad_request"
-handler404 = "fasthook.faults.unknown_path"
-handler500 = "fasthook.faults.crashed"
+handler400 = "fasthook.error_views.bad_request"
+handler404 = "fasthook.error_views.unknown_path"
+handler500 = "fasthook.error_views.crashed"

@@ -9,8 +9,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request as Call
 from rest_framework.response import Response
 
+from fasthook.api.viewset import ApiViewSet
 from fasthook.lib.clock import iso, utc_now
-from fasthook.lib.viewset import ApiViewSet
 from metrics import outputs
 from metrics.parameters import Asked, read_asked, read_ids
 from metrics.queue import peaks, waiting_now

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
-from fasthook.lib.wording import for_count
+from fasthook.lib.plural import for_count
 
 
 @register

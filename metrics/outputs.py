@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, inline_serializer
 from rest_framework import serializers
 
-from fasthook.lib.describe import refusals
+from fasthook.api.describe import refusals
 from metrics.parameters import LEGAL_VALUES, MAX_IDS, filter_names
 from metrics.spec.measures import ALIASES, RESOURCES, Measure, Resource
 from metrics.summaries import KINDS

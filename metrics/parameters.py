@@ -15,9 +15,9 @@ from django.http import QueryDict
 from events.list_filters import ERROR_CODES, REJECTION_CAUSES
 from events.models import AttemptStatus, RequestStatus
 from events.states import IgnoredCause, Status, Trigger
+from fasthook.api.filters import MAX_VALUES, read_params, refuse_unknown
 from fasthook.lib.clock import iso, parse_when
 from fasthook.lib.errors import InvalidInput, invalid
-from fasthook.lib.filters import MAX_VALUES, read_params, refuse_unknown
 from metrics.spec.buckets import bucket_starts, choose_granularity, parse_granularity
 from metrics.spec.measures import ALIASES, Measure, Resource
 

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
 from fasthook.lib.clock import utc_now
-from fasthook.lib.outage import Outage
+from fasthook.lib.outage_log import Outage
 from metrics.queue import sample_queue
 from metrics.rollups.counting import forget, roll_up
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from django.contrib import admin
 
+from fasthook.admin.actions import SafeAction, confirmed
+from fasthook.admin.fields import moment
+from fasthook.admin.staff import ReadOnlyAdmin
 from fasthook.lib.clock import utc_now
-from fasthook.lib.staff import ReadOnlyAdmin
-from fasthook.lib.staff_actions import SafeAction, confirmed
-from fasthook.lib.staff_fields import moment
 from sources.models import Source
 from sources.services import disable_source
 

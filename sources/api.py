@@ -8,9 +8,9 @@ from typing import cast
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.response import Response
 
+from fasthook.api.describe import describe_resource
+from fasthook.api.filters import refuse_unknown
 from fasthook.lib.clock import utc_now
-from fasthook.lib.describe import describe_resource
-from fasthook.lib.filters import refuse_unknown
 from sources import services
 from sources.models import Source
 from sources.selectors import SourceFilter

@@ -13,7 +13,7 @@ from django.db.models.functions import Cast
 from fasthook.lib.catalog import Catalog, Row
 from fasthook.lib.crypto import UndecryptableSecret
 from fasthook.lib.errors import FastHookError
-from fasthook.lib.fields import unseal
+from fasthook.lib.model_fields import unseal
 from sources.config import DEFAULT_METHODS
 from sources.models import Source
 from sources.verification.answer import Answer

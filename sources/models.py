@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-from fasthook.lib.fields import EncryptedJSONField, IdField
+from fasthook.lib.model_fields import EncryptedJSONField, IdField
 from sources.verification.config import SECRET_FIELDS
 from teams.models import Resource, list_indexes
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fasthook.lib.filters import AnyOf, IsSet, ListFilter, OneOf
+from fasthook.api.filters import AnyOf, IsSet, ListFilter, OneOf
 from sources.types import SOURCE_TYPES
 
 

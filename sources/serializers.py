@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
-from fasthook.lib.inputs import (
+from fasthook.api.fields import (
     MAX_DESCRIPTION_LENGTH,
     ChoiceField,
     InputSerializer,

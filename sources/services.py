@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 
 from fasthook.lib.errors import Conflict, invalid
 from fasthook.lib.ids import ALPHABET
-from fasthook.lib.wording import for_count
+from fasthook.lib.plural import for_count
 from sources.config import read_source_columns
 from sources.models import Source
 from sources.verification.providers import PROVIDER_SIGNATURE, PROVIDERS

@@ -18,9 +18,9 @@ from unfold.forms import (
     UserCreationForm,
 )
 
+from fasthook.admin.fields import as_time, linked, moment
+from fasthook.admin.staff import EvidenceAdmin, FoundById, ReadOnlyAdmin
 from fasthook.lib.ids import time_of
-from fasthook.lib.staff import EvidenceAdmin, FoundById, ReadOnlyAdmin
-from fasthook.lib.staff_fields import as_time, linked, moment
 from teams.models import AuditEntry, ConfigVersion, Invitation, Membership, ProjectSecrets, SessionToken, Team, User
 from teams.staff_audit import AuditedForms
 

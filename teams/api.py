@@ -8,10 +8,10 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from fasthook.api.fields import read_input
+from fasthook.api.viewset import ApiViewSet
 from fasthook.lib.clock import iso, utc_now
 from fasthook.lib.errors import Conflict
-from fasthook.lib.inputs import read_input
-from fasthook.lib.viewset import ApiViewSet
 from teams.auth import Authenticated, SecretsPermission, TeamRequest, credential_of, memberships_of
 from teams.credentials import Credential, CredentialKind
 from teams.invitations import accept_invitation

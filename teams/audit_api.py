@@ -5,13 +5,13 @@ from __future__ import annotations
 from drf_spectacular.utils import extend_schema
 from rest_framework.response import Response
 
-from fasthook.lib import timerange
+from fasthook.api import timerange
+from fasthook.api.describe import AppliedRangeOutput, filter_parameters, list_answer
+from fasthook.api.filters import AnyOf, ListFilter, OneOf, read_params
+from fasthook.api.pagination import paginate
+from fasthook.api.timerange import read_range
+from fasthook.api.viewset import ApiViewSet
 from fasthook.lib.clock import utc_now
-from fasthook.lib.describe import AppliedRangeOutput, filter_parameters, list_answer
-from fasthook.lib.filters import AnyOf, ListFilter, OneOf, read_params
-from fasthook.lib.pagination import paginate
-from fasthook.lib.timerange import read_range
-from fasthook.lib.viewset import ApiViewSet
 from teams.audit_outputs import AuditEntryOutput, audit_answer
 from teams.auth import TeamRequest
 from teams.models import ActorType, AuditEntry

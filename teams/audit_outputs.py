@@ -6,9 +6,9 @@ from typing import Any
 
 from rest_framework import serializers
 
+from fasthook.api.fields import MomentField, ObjectField
 from fasthook.lib.clock import iso
 from fasthook.lib.ids import time_of
-from fasthook.lib.inputs import MomentField, ObjectField
 from teams.models import ActorType, AuditEntry
 
 

@@ -14,7 +14,7 @@ from rest_framework.throttling import BaseThrottle
 
 from fasthook.lib.counters import count_calls
 from fasthook.lib.errors import FastHookError
-from fasthook.lib.wording import for_count
+from fasthook.lib.plural import for_count
 from teams.credentials import Credential
 
 WINDOW_S = 60

@@ -13,7 +13,7 @@ from django.db.models.functions import Cast
 
 from fasthook.lib.catalog import Catalog, Row
 from fasthook.lib.crypto import UndecryptableSecret
-from fasthook.lib.fields import unseal
+from fasthook.lib.model_fields import unseal
 from teams.models import ProjectSecrets
 
 log = structlog.get_logger(__name__)

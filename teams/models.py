@@ -11,8 +11,8 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models, transaction
 
 from fasthook.lib.clock import iso
-from fasthook.lib.fields import EncryptedJSONField, IdField, JSONTextField, RefField
 from fasthook.lib.masking import mask_auth
+from fasthook.lib.model_fields import EncryptedJSONField, IdField, JSONTextField, RefField
 
 
 class Team(models.Model):

@@ -9,12 +9,12 @@ from django.db.models import Model, QuerySet
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 
+from fasthook.api.fields import InputSerializer, read_input
+from fasthook.api.filters import ListFilter, read_params, refuse_unknown
+from fasthook.api.pagination import paginate
+from fasthook.api.viewset import ApiViewSet
 from fasthook.lib.clock import utc_now
 from fasthook.lib.errors import invalid
-from fasthook.lib.filters import ListFilter, read_params, refuse_unknown
-from fasthook.lib.inputs import InputSerializer, read_input
-from fasthook.lib.pagination import paginate
-from fasthook.lib.viewset import ApiViewSet
 from teams.auth import TeamRequest
 from teams.models import Team
 from teams.scoping import for_team, get_for_team

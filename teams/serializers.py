@@ -6,9 +6,9 @@ from typing import Any
 
 from rest_framework import serializers
 
+from fasthook.api.fields import ChoiceField, InputSerializer, MomentField, TextField
 from fasthook.lib.clock import iso
 from fasthook.lib.crypto import mask
-from fasthook.lib.inputs import ChoiceField, InputSerializer, MomentField, TextField
 from teams.models import Membership, ProjectSecrets, Role, Team, User
 from teams.secrets import SECRET_NAMES
 

@@ -9,12 +9,12 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from fasthook.api.describe import page_parameters, refusals
+from fasthook.api.fields import read_input
+from fasthook.api.filters import read_params, refuse_unknown
+from fasthook.api.pagination import MAX_LIMIT, PARAMETERS, paginate
+from fasthook.api.viewset import ApiViewSet
 from fasthook.lib.clock import utc_now
-from fasthook.lib.describe import page_parameters, refusals
-from fasthook.lib.filters import read_params, refuse_unknown
-from fasthook.lib.inputs import read_input
-from fasthook.lib.pagination import MAX_LIMIT, PARAMETERS, paginate
-from fasthook.lib.viewset import ApiViewSet
 from teams.auth import Authenticated, TeamRequest, credential_of
 from teams.founding import create_team, rename_team
 from teams.invitations import add_or_invite, revoke_invitation

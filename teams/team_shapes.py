@@ -11,9 +11,9 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
+from fasthook.api.describe import list_answer
+from fasthook.api.fields import ChoiceField, InputSerializer, MomentField, TextField
 from fasthook.lib.clock import iso
-from fasthook.lib.describe import list_answer
-from fasthook.lib.inputs import ChoiceField, InputSerializer, MomentField, TextField
 from teams.invitations import Invited
 from teams.models import Invitation, Membership, Role, Team
 

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from fasthook.testing import *  # noqa: F403
 from tests.account import Account
 from tests.product import Product
 from tests.receiver import Receiver

@@ -4,7 +4,7 @@ import django.contrib.postgres.fields
 import django.contrib.postgres.indexes
 import django.db.models.deletion
 import django.db.models.functions.datetime
-import fasthook.lib.fields
+import fasthook.lib.model_fields
 from django.db import migrations, models
 
 
@@ -21,12 +21,12 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    fasthook.lib.fields.IdField(
+                    fasthook.lib.model_fields.IdField(
                         db_collation="C", editable=False, prefix="alt", primary_key=True, serialize=False
                     ),
                 ),
-                ("team_id", fasthook.lib.fields.RefField(db_collation="C")),
-                ("rule_id", fasthook.lib.fields.RefField(db_collation="C")),
+                ("team_id", fasthook.lib.model_fields.RefField(db_collation="C")),
+                ("rule_id", fasthook.lib.model_fields.RefField(db_collation="C")),
                 (
                     "rule_type",
                     models.TextField(
@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
                         ]
                     ),
                 ),
-                ("object_id", fasthook.lib.fields.RefField(db_collation="C")),
+                ("object_id", fasthook.lib.model_fields.RefField(db_collation="C")),
                 ("object_name", models.TextField()),
                 (
                     "status",
@@ -111,17 +111,20 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    fasthook.lib.fields.IdField(
+                    fasthook.lib.model_fields.IdField(
                         db_collation="C", editable=False, prefix="anf", primary_key=True, serialize=False
                     ),
                 ),
-                ("team_id", fasthook.lib.fields.RefField(db_collation="C")),
-                ("channel_id", fasthook.lib.fields.RefField(db_collation="C")),
+                ("team_id", fasthook.lib.model_fields.RefField(db_collation="C")),
+                ("channel_id", fasthook.lib.model_fields.RefField(db_collation="C")),
                 (
                     "channel_type",
                     models.TextField(choices=[("WEBHOOK", "Webhook"), ("EMAIL", "Email"), ("SLACK", "Slack")]),
                 ),
-                ("rule_id", fasthook.lib.fields.RefField(db_collation="C", help_text="Null for a test.", null=True)),
+                (
+                    "rule_id",
+                    fasthook.lib.model_fields.RefField(db_collation="C", help_text="Null for a test.", null=True),
+                ),
                 (
                     "kind",
                     models.TextField(
@@ -136,12 +139,12 @@ class Migration(migrations.Migration):
                 (
                     "alert_ids",
                     django.contrib.postgres.fields.ArrayField(
-                        base_field=fasthook.lib.fields.RefField(db_collation="C"), default=list, size=None
+                        base_field=fasthook.lib.model_fields.RefField(db_collation="C"), default=list, size=None
                     ),
                 ),
                 (
                     "message",
-                    fasthook.lib.fields.JSONTextField(
+                    fasthook.lib.model_fields.JSONTextField(
                         help_text="What is told, before it takes the form of its channel."
                     ),
                 ),
@@ -193,7 +196,7 @@ class Migration(migrations.Migration):
                 ("version", models.BigIntegerField(db_index=True, default=0)),
                 (
                     "id",
-                    fasthook.lib.fields.IdField(
+                    fasthook.lib.model_fields.IdField(
                         db_collation="C", editable=False, prefix="ach", primary_key=True, serialize=False
                     ),
                 ),
@@ -203,7 +206,7 @@ class Migration(migrations.Migration):
                         choices=[("WEBHOOK", "Webhook"), ("EMAIL", "Email"), ("SLACK", "Slack")], max_length=10
                     ),
                 ),
-                ("config", fasthook.lib.fields.EncryptedJSONField()),
+                ("config", fasthook.lib.model_fields.EncryptedJSONField()),
                 ("next_slot_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now())),
                 (
                     "team",
@@ -236,7 +239,7 @@ class Migration(migrations.Migration):
                 ("version", models.BigIntegerField(db_index=True, default=0)),
                 (
                     "id",
-                    fasthook.lib.fields.IdField(
+                    fasthook.lib.model_fields.IdField(
                         db_collation="C", editable=False, prefix="alr", primary_key=True, serialize=False
                     ),
                 ),
@@ -259,7 +262,7 @@ class Migration(migrations.Migration):
                 (
                     "scope",
                     django.contrib.postgres.fields.ArrayField(
-                        base_field=fasthook.lib.fields.RefField(db_collation="C"),
+                        base_field=fasthook.lib.model_fields.RefField(db_collation="C"),
                         blank=True,
                         help_text="Ids; empty: all of the team's.",
                         null=True,
@@ -279,7 +282,7 @@ class Migration(migrations.Migration):
                 (
                     "channel_ids",
                     django.contrib.postgres.fields.ArrayField(
-                        base_field=fasthook.lib.fields.RefField(db_collation="C"), default=list, size=None
+                        base_field=fasthook.lib.model_fields.RefField(db_collation="C"), default=list, size=None
                     ),
                 ),
                 ("muted_until", models.DateTimeField(blank=True, null=True)),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fasthook.testing import ApiCaller, nudges, transactional_db  # noqa: F401 - fixtures
+from fasthook.testing import ApiCaller
 from tests.receiver import local_receiver  # noqa: F401 - fixture
 
 if TYPE_CHECKING:

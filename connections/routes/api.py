@@ -12,11 +12,12 @@ from connections.routes.planning import Wishes
 from connections.routes.serializers import DocumentOutput, RoutesBody, RoutesInput, RoutesOutput
 from connections.routes.services import Order, apply_routes, export_routes, plan_routes
 from connections.routes.yaml_format import YAMLParser, YAMLRenderer
+from fasthook.api.fields import read_input
+from fasthook.api.filters import refuse_unknown
+from fasthook.api.parsers import LargeJSONParser
+from fasthook.api.renderers import JSONRenderer
+from fasthook.api.viewset import ApiViewSet
 from fasthook.lib.clock import utc_now
-from fasthook.lib.filters import refuse_unknown
-from fasthook.lib.inputs import read_input
-from fasthook.lib.rest import JSONRenderer, LargeJSONParser
-from fasthook.lib.viewset import ApiViewSet
 from teams.auth import TeamRequest
 
 

@@ -13,8 +13,7 @@ from connections.routes.references import Substituted, Variables, read_variables
 from connections.serializers import RulesField
 from destinations.models import DestinationType
 from destinations.serializers import DestinationConfigInput
-from fasthook.lib.errors import InvalidInput, invalid
-from fasthook.lib.inputs import (
+from fasthook.api.fields import (
     MAX_DESCRIPTION_LENGTH,
     ChoiceField,
     InputSerializer,
@@ -24,6 +23,7 @@ from fasthook.lib.inputs import (
     TextField,
     read_input,
 )
+from fasthook.lib.errors import InvalidInput, invalid
 from sources.serializers import SourceConfigInput
 
 VERSION: Final = 1

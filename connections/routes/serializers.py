@@ -11,7 +11,7 @@ from connections.routes.document import MAX_ENTRIES, DocumentInput
 from connections.routes.matching import SECTION_OF
 from connections.routes.planning import STARTS
 from connections.transformations.serializers import AnyJSONField
-from fasthook.lib.inputs import BooleanField, ChoiceField, InputSerializer, NameField, ObjectField, TextField
+from fasthook.api.fields import BooleanField, ChoiceField, InputSerializer, NameField, ObjectField, TextField
 from sources.serializers import WarningOutput
 
 

@@ -13,8 +13,8 @@ import yaml
 from django.conf import settings
 from rest_framework.renderers import BaseRenderer
 
+from fasthook.api.parsers import MAX_DEPTH, JSONParser
 from fasthook.lib.errors import MalformedInput, invalid
-from fasthook.lib.rest import MAX_DEPTH, JSONParser
 
 MEDIA_TYPE: Final = "application/yaml"
 _CONSTANTS: Final = {"": None, "~": None, "null": None, "true": True, "false": False}

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connections.routes.yaml_format import YAMLParser, YAMLRenderer
+from fasthook.api.parsers import JSONParser
 from fasthook.lib.errors import FastHookError
-from fasthook.lib.rest import JSONParser
 from fasthook.testing import ApiCaller
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)

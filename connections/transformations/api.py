@@ -20,12 +20,12 @@ from connections.transformations.serializers import (
     ValidateOutput,
 )
 from connections.transformations.services import TransformationFields
+from fasthook.api.describe import describe_resource
+from fasthook.api.fields import read_input
+from fasthook.api.filters import refuse_unknown
+from fasthook.api.parsers import LargeJSONParser
+from fasthook.api.viewset import ApiViewSet
 from fasthook.lib.clock import utc_now
-from fasthook.lib.describe import describe_resource
-from fasthook.lib.filters import refuse_unknown
-from fasthook.lib.inputs import read_input
-from fasthook.lib.rest import LargeJSONParser
-from fasthook.lib.viewset import ApiViewSet
 from teams.auth import TeamRequest
 from teams.resource_views import ResourceViewSet
 from teams.scoping import for_team, get_for_team

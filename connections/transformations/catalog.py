@@ -13,7 +13,7 @@ from django.db.models.functions import Cast
 from connections.models import Transformation
 from fasthook.lib.catalog import Catalog, Row
 from fasthook.lib.crypto import UndecryptableSecret
-from fasthook.lib.fields import unseal
+from fasthook.lib.model_fields import unseal
 
 log = structlog.get_logger(__name__)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fasthook.lib.filters import AnyOf, ListFilter
+from fasthook.api.filters import AnyOf, ListFilter
 
 
 class TransformationFilter(ListFilter):

@@ -11,7 +11,7 @@ from rest_framework.exceptions import ValidationError
 
 from connections.models import Transformation
 from connections.sandbox.jobs import ErrorKind, RunStatus
-from fasthook.lib.inputs import MAX_DESCRIPTION_LENGTH, InputSerializer, MomentField, NameField, ObjectField, TextField
+from fasthook.api.fields import MAX_DESCRIPTION_LENGTH, InputSerializer, MomentField, NameField, ObjectField, TextField
 from fasthook.lib.masking import mask_auth
 
 

@@ -16,7 +16,7 @@ from connections.models import Connection, Transformation
 from connections.rules.inline_transformation import check_code, normalise_env
 from fasthook.lib.errors import Conflict, InvalidInput, invalid
 from fasthook.lib.masking import unmask_auth
-from fasthook.lib.wording import for_count
+from fasthook.lib.plural import for_count
 from teams.configuration import PendingWrite, find_locked, lock_for_team, raise_name_taken, stamp, upsert
 from teams.models import Team
 from teams.scoping import for_team

@@ -23,12 +23,12 @@ from events.bulk.outputs import (
 )
 from events.bulk.services import cancel_operation, plan_operation, start_operation
 from events.list_filters import EventFilter, RequestFilter
+from fasthook.api.describe import filter_parameters, list_answer, refusals
+from fasthook.api.filters import ListFilter, OneOf, read_params, refuse_unknown
+from fasthook.api.pagination import paginate
+from fasthook.api.viewset import ApiViewSet
 from fasthook.lib.clock import utc_now
-from fasthook.lib.describe import filter_parameters, list_answer, refusals
 from fasthook.lib.errors import invalid
-from fasthook.lib.filters import ListFilter, OneOf, read_params, refuse_unknown
-from fasthook.lib.pagination import paginate
-from fasthook.lib.viewset import ApiViewSet
 from teams.auth import TeamRequest
 from teams.scoping import for_team, get_for_team
 

@@ -18,11 +18,11 @@ from rest_framework.exceptions import ValidationError
 
 from events.bulk.kinds import EVENT_KINDS, TARGETS, Kind
 from events.list_filters import EventFilter, RequestFilter
-from fasthook.lib import timerange
+from fasthook.api import timerange
+from fasthook.api.fields import ChoiceField, InputSerializer, TextField, read_input
+from fasthook.api.filters import MAX_VALUES, ListFilter
 from fasthook.lib.clock import iso, parse_when
 from fasthook.lib.errors import InvalidInput, invalid
-from fasthook.lib.filters import MAX_VALUES, ListFilter
-from fasthook.lib.inputs import ChoiceField, InputSerializer, TextField, read_input
 
 _SCALARS = (str, int, bool)
 

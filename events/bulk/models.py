@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from events.bulk.kinds import Kind
-from fasthook.lib.fields import IdField, RefField
+from fasthook.lib.model_fields import IdField, RefField
 
 
 class BulkStatus(models.TextChoices):

@@ -13,9 +13,9 @@ from events.bulk.models import ONGOING, BulkOperation, BulkStatus
 from events.bulk.services import Plan
 from events.selectors import BranchCounts, count_branches
 from events.serializers import event_answer, request_answer
+from fasthook.api.describe import AppliedRangeOutput
+from fasthook.api.fields import MomentField, ObjectField
 from fasthook.lib.clock import iso
-from fasthook.lib.describe import AppliedRangeOutput
-from fasthook.lib.inputs import MomentField, ObjectField
 
 _TYPES: Final = [str(kind) for kind in Kind]
 

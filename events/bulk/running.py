@@ -24,9 +24,9 @@ from events.bulk.outcomes import fold_outcomes, has_waiting
 from events.bulk.pages import Lost, run_page
 from events.bulk.progress import MAX_TRIES, Lease
 from events.bulk.selection import Selection, freeze
+from fasthook.api.timerange import TimeRange
 from fasthook.lib.errors import FastHookError
 from fasthook.lib.nudge import begin, nudge
-from fasthook.lib.timerange import TimeRange
 
 log = structlog.get_logger(__name__)
 

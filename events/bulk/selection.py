@@ -19,9 +19,9 @@ from events.models import DeliveryJob
 from events.search import search
 from events.selectors import Listing, list_events, list_requests
 from events.states import Status
-from fasthook.lib import timerange
+from fasthook.api import timerange
+from fasthook.api.timerange import TimeRange
 from fasthook.lib.clock import iso
-from fasthook.lib.timerange import TimeRange
 
 EVENTS: Final = 1000
 # Requests are accepted again as a whole, and routed before those that come in meanwhile: a page is routed in a moment.

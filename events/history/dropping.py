@@ -11,7 +11,7 @@ from events.history.loading import read_mark
 from events.history.routes import remove_routes, seeded_connection_ids, seeded_source_ids
 from events.models import DeliveryJob
 from events.partitions import PREFIXES, ensure_partitions
-from fasthook.lib.wording import for_count
+from fasthook.lib.plural import for_count
 from teams.models import Team
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from django.db import migrations, models
 
-import fasthook.lib.fields
+import fasthook.lib.model_fields
 from events.partitions import ensure_partitions
 
 TABLES = (Path(__file__).parent / "sql" / "0001_tables.sql").read_text()
@@ -45,14 +45,14 @@ class Migration(migrations.Migration):
                     fields=[
                         (
                             "id",
-                            fasthook.lib.fields.IdField(
+                            fasthook.lib.model_fields.IdField(
                                 db_collation="C", editable=False, prefix="att", primary_key=True, serialize=False
                             ),
                         ),
-                        ("team_id", fasthook.lib.fields.RefField(db_collation="C")),
-                        ("event_id", fasthook.lib.fields.RefField(db_collation="C")),
-                        ("connection_id", fasthook.lib.fields.RefField(db_collation="C")),
-                        ("destination_id", fasthook.lib.fields.RefField(db_collation="C")),
+                        ("team_id", fasthook.lib.model_fields.RefField(db_collation="C")),
+                        ("event_id", fasthook.lib.model_fields.RefField(db_collation="C")),
+                        ("connection_id", fasthook.lib.model_fields.RefField(db_collation="C")),
+                        ("destination_id", fasthook.lib.model_fields.RefField(db_collation="C")),
                         ("attempt_number", models.IntegerField()),
                         (
                             "trigger",
@@ -88,7 +88,7 @@ class Migration(migrations.Migration):
                     fields=[
                         (
                             "destination_id",
-                            fasthook.lib.fields.RefField(db_collation="C", primary_key=True, serialize=False),
+                            fasthook.lib.model_fields.RefField(db_collation="C", primary_key=True, serialize=False),
                         ),
                         ("owner", models.UUIDField(null=True)),
                         ("owned_until", models.DateTimeField()),
@@ -114,8 +114,8 @@ class Migration(migrations.Migration):
                                 serialize=False,
                             ),
                         ),
-                        ("team_id", fasthook.lib.fields.RefField(db_collation="C")),
-                        ("source_id", fasthook.lib.fields.RefField(db_collation="C")),
+                        ("team_id", fasthook.lib.model_fields.RefField(db_collation="C")),
+                        ("source_id", fasthook.lib.model_fields.RefField(db_collation="C")),
                         ("minute", models.DateTimeField()),
                         ("rejection_cause", models.TextField()),
                         ("count", models.BigIntegerField()),
@@ -129,15 +129,15 @@ class Migration(migrations.Migration):
                     fields=[
                         (
                             "id",
-                            fasthook.lib.fields.IdField(
+                            fasthook.lib.model_fields.IdField(
                                 db_collation="C", editable=False, prefix="evt", primary_key=True, serialize=False
                             ),
                         ),
-                        ("team_id", fasthook.lib.fields.RefField(db_collation="C")),
-                        ("request_id", fasthook.lib.fields.RefField(db_collation="C")),
-                        ("source_id", fasthook.lib.fields.RefField(db_collation="C")),
-                        ("connection_id", fasthook.lib.fields.RefField(db_collation="C")),
-                        ("destination_id", fasthook.lib.fields.RefField(db_collation="C")),
+                        ("team_id", fasthook.lib.model_fields.RefField(db_collation="C")),
+                        ("request_id", fasthook.lib.model_fields.RefField(db_collation="C")),
+                        ("source_id", fasthook.lib.model_fields.RefField(db_collation="C")),
+                        ("connection_id", fasthook.lib.model_fields.RefField(db_collation="C")),
+                        ("destination_id", fasthook.lib.model_fields.RefField(db_collation="C")),
                         (
                             "status",
                             models.TextField(
@@ -160,7 +160,7 @@ class Migration(migrations.Migration):
                         ("next_attempt_at", models.DateTimeField(null=True)),
                         ("last_attempt_at", models.DateTimeField(null=True)),
                         ("successful_at", models.DateTimeField(null=True)),
-                        ("batch_operation_id", fasthook.lib.fields.RefField(db_collation="C", null=True)),
+                        ("batch_operation_id", fasthook.lib.model_fields.RefField(db_collation="C", null=True)),
                         ("created_at", models.DateTimeField()),
                         ("updated_at", models.DateTimeField()),
                     ],
@@ -173,12 +173,12 @@ class Migration(migrations.Migration):
                     fields=[
                         (
                             "id",
-                            fasthook.lib.fields.IdField(
+                            fasthook.lib.model_fields.IdField(
                                 db_collation="C", editable=False, prefix="req", primary_key=True, serialize=False
                             ),
                         ),
-                        ("team_id", fasthook.lib.fields.RefField(db_collation="C")),
-                        ("source_id", fasthook.lib.fields.RefField(db_collation="C")),
+                        ("team_id", fasthook.lib.model_fields.RefField(db_collation="C")),
+                        ("source_id", fasthook.lib.model_fields.RefField(db_collation="C")),
                         ("status", models.TextField(choices=[("accepted", "Accepted"), ("rejected", "Rejected")])),
                         ("rejection_cause", models.TextField(null=True)),
                         ("verified", models.BooleanField()),
@@ -195,8 +195,8 @@ class Migration(migrations.Migration):
                         ),
                         ("body", models.BinaryField(help_text="Null when the body was too large to store.", null=True)),
                         ("client_ip", models.TextField()),
-                        ("retry_parent_request_id", fasthook.lib.fields.RefField(db_collation="C", null=True)),
-                        ("batch_operation_id", fasthook.lib.fields.RefField(db_collation="C", null=True)),
+                        ("retry_parent_request_id", fasthook.lib.model_fields.RefField(db_collation="C", null=True)),
+                        ("batch_operation_id", fasthook.lib.model_fields.RefField(db_collation="C", null=True)),
                         ("created_at", models.DateTimeField()),
                         ("ingested_at", models.DateTimeField()),
                     ],
@@ -213,9 +213,9 @@ class Migration(migrations.Migration):
                                 "connection_id", "key", blank=True, editable=False, primary_key=True, serialize=False
                             ),
                         ),
-                        ("connection_id", fasthook.lib.fields.RefField(db_collation="C")),
+                        ("connection_id", fasthook.lib.model_fields.RefField(db_collation="C")),
                         ("key", models.BinaryField(max_length=32)),
-                        ("request_id", fasthook.lib.fields.RefField(db_collation="C")),
+                        ("request_id", fasthook.lib.model_fields.RefField(db_collation="C")),
                         ("expires_at", models.DateTimeField()),
                     ],
                     options={
@@ -226,12 +226,15 @@ class Migration(migrations.Migration):
                 migrations.CreateModel(
                     name="DeliveryJob",
                     fields=[
-                        ("event_id", fasthook.lib.fields.RefField(db_collation="C", primary_key=True, serialize=False)),
-                        ("team_id", fasthook.lib.fields.RefField(db_collation="C")),
-                        ("request_id", fasthook.lib.fields.RefField(db_collation="C")),
-                        ("source_id", fasthook.lib.fields.RefField(db_collation="C")),
-                        ("connection_id", fasthook.lib.fields.RefField(db_collation="C")),
-                        ("destination_id", fasthook.lib.fields.RefField(db_collation="C")),
+                        (
+                            "event_id",
+                            fasthook.lib.model_fields.RefField(db_collation="C", primary_key=True, serialize=False),
+                        ),
+                        ("team_id", fasthook.lib.model_fields.RefField(db_collation="C")),
+                        ("request_id", fasthook.lib.model_fields.RefField(db_collation="C")),
+                        ("source_id", fasthook.lib.model_fields.RefField(db_collation="C")),
+                        ("connection_id", fasthook.lib.model_fields.RefField(db_collation="C")),
+                        ("destination_id", fasthook.lib.model_fields.RefField(db_collation="C")),
                         (
                             "rank",
                             models.SmallIntegerField(choices=[(0, "LEASED"), (1, "FIRST"), (2, "RETRY"), (3, "BULK")]),
@@ -259,9 +262,9 @@ class Migration(migrations.Migration):
                     fields=[
                         (
                             "request_id",
-                            fasthook.lib.fields.RefField(db_collation="C", primary_key=True, serialize=False),
+                            fasthook.lib.model_fields.RefField(db_collation="C", primary_key=True, serialize=False),
                         ),
-                        ("source_id", fasthook.lib.fields.RefField(db_collation="C")),
+                        ("source_id", fasthook.lib.model_fields.RefField(db_collation="C")),
                         ("body_size", models.IntegerField()),
                         ("due_at", models.DateTimeField()),
                         ("tries", models.SmallIntegerField(default=0)),

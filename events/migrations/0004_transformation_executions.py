@@ -5,7 +5,7 @@ from pathlib import Path
 
 from django.db import migrations, models
 
-import fasthook.lib.fields
+import fasthook.lib.model_fields
 from events.partitions import ensure_partitions
 
 TABLE = (Path(__file__).parent / "sql" / "0004_transformation_executions.sql").read_text()
@@ -31,20 +31,20 @@ class Migration(migrations.Migration):
                     fields=[
                         (
                             "id",
-                            fasthook.lib.fields.IdField(
+                            fasthook.lib.model_fields.IdField(
                                 db_collation="C", editable=False, prefix="txe", primary_key=True, serialize=False
                             ),
                         ),
-                        ("team_id", fasthook.lib.fields.RefField(db_collation="C")),
-                        ("transformation_id", fasthook.lib.fields.RefField(db_collation="C")),
-                        ("connection_id", fasthook.lib.fields.RefField(db_collation="C")),
+                        ("team_id", fasthook.lib.model_fields.RefField(db_collation="C")),
+                        ("transformation_id", fasthook.lib.model_fields.RefField(db_collation="C")),
+                        ("connection_id", fasthook.lib.model_fields.RefField(db_collation="C")),
                         (
                             "request_id",
-                            fasthook.lib.fields.RefField(
+                            fasthook.lib.model_fields.RefField(
                                 db_collation="C", help_text="What went in is this request as it is stored."
                             ),
                         ),
-                        ("event_id", fasthook.lib.fields.RefField(db_collation="C")),
+                        ("event_id", fasthook.lib.model_fields.RefField(db_collation="C")),
                         ("status", models.TextField(choices=[("SUCCESSFUL", "Successful"), ("FAILED", "Failed")])),
                         ("error", models.TextField(null=True)),
                         ("error_kind", models.TextField(null=True)),

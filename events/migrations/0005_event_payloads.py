@@ -5,7 +5,7 @@ from pathlib import Path
 
 from django.db import migrations, models
 
-import fasthook.lib.fields
+import fasthook.lib.model_fields
 from events.partitions import ensure_partitions
 
 TABLES = (Path(__file__).parent / "sql" / "0005_event_payloads.sql").read_text()
@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
                     fields=[
                         (
                             "id",
-                            fasthook.lib.fields.IdField(
+                            fasthook.lib.model_fields.IdField(
                                 db_collation="C", editable=False, prefix="evt", primary_key=True, serialize=False
                             ),
                         ),

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from django.db import migrations, models
 
-import fasthook.lib.fields
+import fasthook.lib.model_fields
 
 FOLDER = Path(__file__).parent / "sql"
 CHANGES = (FOLDER / "0010_replay.sql").read_text()
@@ -34,13 +34,13 @@ class Migration(migrations.Migration):
             database_operations=[migrations.RunSQL(CHANGES, UNDO)],
             state_operations=[
                 migrations.AddField(
-                    "attempt", "batch_operation_id", fasthook.lib.fields.RefField(db_collation="C", null=True)
+                    "attempt", "batch_operation_id", fasthook.lib.model_fields.RefField(db_collation="C", null=True)
                 ),
                 migrations.AddField(
-                    "routejob", "batch_operation_id", fasthook.lib.fields.RefField(db_collation="C", null=True)
+                    "routejob", "batch_operation_id", fasthook.lib.model_fields.RefField(db_collation="C", null=True)
                 ),
                 migrations.AddField(
-                    "deliveryjob", "batch_operation_id", fasthook.lib.fields.RefField(db_collation="C", null=True)
+                    "deliveryjob", "batch_operation_id", fasthook.lib.model_fields.RefField(db_collation="C", null=True)
                 ),
                 migrations.AddField(
                     "deliveryjob",

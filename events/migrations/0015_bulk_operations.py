@@ -1,7 +1,7 @@
 """Bulk operations, what came of their deliveries, and indexes over what they have waiting (small tables)."""
 
 import django.db.models.functions.datetime
-import fasthook.lib.fields
+import fasthook.lib.model_fields
 from django.db import migrations, models
 
 
@@ -16,11 +16,11 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    fasthook.lib.fields.IdField(
+                    fasthook.lib.model_fields.IdField(
                         db_collation="C", editable=False, prefix="bch", primary_key=True, serialize=False
                     ),
                 ),
-                ("team_id", fasthook.lib.fields.RefField(db_collation="C")),
+                ("team_id", fasthook.lib.model_fields.RefField(db_collation="C")),
                 (
                     "type",
                     models.TextField(
@@ -58,7 +58,7 @@ class Migration(migrations.Migration):
                 ("range_to", models.DateTimeField(help_text="Inside, to the millisecond; not after it was planned.")),
                 (
                     "position",
-                    fasthook.lib.fields.RefField(
+                    fasthook.lib.model_fields.RefField(
                         db_collation="C", default="", help_text="The last event or request that a page looked at."
                     ),
                 ),
@@ -88,7 +88,7 @@ class Migration(migrations.Migration):
             name="BulkOutcome",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("operation_id", fasthook.lib.fields.RefField(db_collation="C")),
+                ("operation_id", fasthook.lib.model_fields.RefField(db_collation="C")),
                 ("done", models.IntegerField()),
                 ("failed", models.IntegerField()),
             ],

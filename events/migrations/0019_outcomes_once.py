@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-import fasthook.lib.fields
+import fasthook.lib.model_fields
 
 # A column without a default: no table is rewritten. What is on hold when this runs was named by its event alone.
 CHANGES = """
@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
                 migrations.AddField(
                     "event",
                     "held_operation_id",
-                    fasthook.lib.fields.RefField(
+                    fasthook.lib.model_fields.RefField(
                         db_collation="C",
                         help_text="On HOLD: the bulk operation whose delivery is held, as its job would say.",
                         null=True,

@@ -13,14 +13,14 @@ from connections.models import Connection
 from events.rehearsals.models import RuleRehearsal
 from events.rehearsals.outputs import RehearsalInput, RehearsalOutput, rehearsal_answer
 from events.rehearsals.services import cancel_rehearsal, start_rehearsal
+from fasthook.api.describe import list_answer, page_parameters
+from fasthook.api.fields import read_input
+from fasthook.api.filters import COMMON, read_params, refuse_unknown
+from fasthook.api.pagination import paginate
+from fasthook.api.parsers import LargeJSONParser
+from fasthook.api.timerange import read_range
+from fasthook.api.viewset import ApiViewSet
 from fasthook.lib.clock import utc_now
-from fasthook.lib.describe import list_answer, page_parameters
-from fasthook.lib.filters import COMMON, read_params, refuse_unknown
-from fasthook.lib.inputs import read_input
-from fasthook.lib.pagination import paginate
-from fasthook.lib.rest import LargeJSONParser
-from fasthook.lib.timerange import read_range
-from fasthook.lib.viewset import ApiViewSet
 from teams.auth import TeamRequest
 from teams.scoping import for_team, get_for_team
 

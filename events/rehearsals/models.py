@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models.functions import Now
 
-from fasthook.lib.fields import EncryptedJSONField, IdField, JSONTextField, RefField
+from fasthook.lib.model_fields import EncryptedJSONField, IdField, JSONTextField, RefField
 
 
 class RehearsalStatus(models.TextChoices):

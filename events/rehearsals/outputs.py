@@ -10,8 +10,8 @@ from connections.transformations.serializers import AnyJSONField
 from events.rehearsals.models import RehearsalStatus, RuleRehearsal
 from events.rehearsals.tally import WOULD_BE, complete_counts
 from events.rehearsals.verdicts import Verdict
+from fasthook.api.fields import InputSerializer, MomentField, ObjectField, TextField
 from fasthook.lib.clock import iso
-from fasthook.lib.inputs import InputSerializer, MomentField, ObjectField, TextField
 
 
 class RehearsalInput(InputSerializer):

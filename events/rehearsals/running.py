@@ -33,7 +33,7 @@ from events.rehearsals.tally import Tally
 from events.rehearsals.verdicts import compare
 from events.rehearsals.windows import SimulatedWindows
 from fasthook.lib.crypto import UndecryptableSecret
-from fasthook.lib.fields import unseal
+from fasthook.lib.model_fields import unseal
 from fasthook.lib.nudge import begin
 
 log = structlog.get_logger(__name__)

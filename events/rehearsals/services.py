@@ -13,10 +13,10 @@ from events.rehearsals import progress
 from events.rehearsals.history import Past
 from events.rehearsals.models import UNFINISHED, RuleRehearsal
 from events.rehearsals.planning import plan_rules
+from fasthook.api.timerange import TimeRange
 from fasthook.lib.clock import iso
 from fasthook.lib.errors import Conflict, InvalidInput
 from fasthook.lib.nudge import nudge_after_commit
-from fasthook.lib.timerange import TimeRange
 from teams.audit import record
 from teams.calls import current_who
 from teams.models import Team

@@ -8,7 +8,7 @@ import pytest
 from events.tests.seeded import history, readable  # noqa: F401 - fixtures
 from events.tests.stages import brief_transformations, brisk_delivery, door, project, router  # noqa: F401 - fixtures
 from events.tests.tracing import then  # noqa: F401 - fixture
-from fasthook.testing import ApiCaller, nudges, transactional_db  # noqa: F401 - fixtures
+from fasthook.testing import ApiCaller
 from tests.receiver import local_receiver  # noqa: F401 - fixture
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from events.rehearsals.outputs import rehearsal_answer
 from events.rehearsals.running import Rehearser
 from events.rehearsals.services import start_rehearsal
 from events.tests.seed import Project
+from fasthook.api.timerange import TimeRange
 from fasthook.lib.clock import utc_now
-from fasthook.lib.timerange import TimeRange
 
 SECOND = timedelta(seconds=1)
 HOUR = timedelta(hours=1)

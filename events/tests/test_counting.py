@@ -25,9 +25,9 @@ from events.tests.seed import Project
 from events.tests.test_delivery import deliver_to as deliver_prepared
 from events.tests.test_ingress import ask, call, chunks, run, scope_of
 from fasthook.lib.clock import utc_now
-from fasthook.lib.instruments import TABLE
-from fasthook.lib.measures import Gauge, Histogram
 from fasthook.lib.sql import DataConnection
+from fasthook.metrics.registry import TABLE
+from fasthook.metrics.types import Gauge, Histogram
 
 Counted = Callable[[], dict[str, float]]
 

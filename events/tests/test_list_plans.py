@@ -27,8 +27,8 @@ from events.selectors import (
 )
 from events.tests.explaining import Reading, explained
 from events.tests.seeded import PER_DAY, History
+from fasthook.api.filters import ListFilter
 from fasthook.lib.clock import utc_now
-from fasthook.lib.filters import ListFilter
 
 # A page of 101 rows: each in a block of its own, a descent into each day's index, and some to spare.
 PAGE_BLOCKS = 600

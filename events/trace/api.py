@@ -11,9 +11,9 @@ from rest_framework.response import Response
 from events.trace.outputs import TraceOutput, trace_answer
 from events.trace.reading import DEFAULT_BRANCHES, MAX_BRANCHES, read_evidence
 from events.trace.timeline import make_trace
+from fasthook.api.filters import read_params, refuse_unknown
+from fasthook.api.viewset import ApiViewSet
 from fasthook.lib.clock import utc_now
-from fasthook.lib.filters import read_params, refuse_unknown
-from fasthook.lib.viewset import ApiViewSet
 from teams.auth import TeamRequest
 
 _CURSOR = "What pagination.next or pagination.prev was."

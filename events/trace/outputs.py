@@ -12,8 +12,8 @@ from events.states import Status
 from events.trace.entries import Kind, entry_answer
 from events.trace.reading import MAX_REPLAYS, Evidence
 from events.trace.timeline import Trace
-from fasthook.lib.describe import PaginationOutput
-from fasthook.lib.inputs import MomentField, ObjectField
+from fasthook.api.describe import PaginationOutput
+from fasthook.api.fields import MomentField, ObjectField
 
 
 class TraceEntryOutput(serializers.Serializer[Any]):

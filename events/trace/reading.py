@@ -19,8 +19,8 @@ from events.bounded_reads import bounded_read
 from events.models import DeliveryJob, Event, Request, RouteJob
 from events.selectors import CLOCK_SKEW, BranchCounts, count_branches, get_request_head
 from events.states import Status
+from fasthook.api.pagination import Page, paginate
 from fasthook.lib.ids import first_id_at, is_id, time_of
-from fasthook.lib.pagination import Page, paginate
 from fasthook.lib.sql import load_statements
 from sources.models import Source
 from teams.past import Wanted, read_past

@@ -16,7 +16,7 @@ from events.trace.intake import tell_intake
 from events.trace.reading import ACTIONS_EACH, MAX_REPLAYS, RUNS_EACH, AttemptRow, Evidence, RunRow
 from events.trace.rules import Judged
 from fasthook.lib.ids import time_of
-from fasthook.lib.wording import for_count
+from fasthook.lib.plural import for_count
 
 Row = TypeVar("Row", AttemptRow, RunRow)
 

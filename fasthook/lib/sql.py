@@ -20,7 +20,7 @@ from django.db import connections
 from psycopg import Connection, conninfo
 from psycopg.types.json import set_json_loads
 
-from fasthook.lib import instruments
+from fasthook.metrics import registry
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -77,11 +77,11 @@ class DataConnection:
             try:
                 return self._run(lambda connection: work(connection, *args, **kwargs))
             except psycopg.OperationalError:
-                instruments.database_failures.add(1, self._name)
+                registry.database_failures.add(1, self._name)
                 raise
             finally:
                 elapsed_s = time.perf_counter() - began
-                instruments.database_seconds.observe(elapsed_s, self._name)
+                registry.database_seconds.observe(elapsed_s, self._name)
                 if elapsed_s > _STALE_S:
                     self._forget_plans()
 

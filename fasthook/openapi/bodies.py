@@ -1,4 +1,4 @@
-"""The bodies of calls in the OpenAPI description, as strict as `fasthook.lib.inputs` reads them."""
+"""The bodies of calls in the OpenAPI description, as strict as `fasthook.api.fields` reads them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ECHOED = "Only FastHook sets it. It may be sent back as an answer showed it, and
 class InputSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
     """Unknown fields are refused, empty text too unless the field allows it."""
 
-    target_class = "fasthook.lib.inputs.InputSerializer"
+    target_class = "fasthook.api.fields.InputSerializer"
     match_subclasses = True
 
     def map_serializer(self, auto_schema: AutoSchema, direction: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import get_doc
 
-from fasthook.lib.rest import JSONParser
+from fasthook.api.parsers import JSONParser
 from fasthook.openapi.errors import NAMES, RATE_HEADERS, error_statuses
 from fasthook.openapi.examples import REQUESTS, RESPONSES
 from teams.auth import TeamPermission

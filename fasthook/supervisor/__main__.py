@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from fasthook.embedded import EmbeddedError, EmbeddedServices
 from fasthook.embedded.folder_lock import FolderLock, FolderTakenError
-from fasthook.lib.wording import for_count
+from fasthook.lib.plural import for_count
 from fasthook.supervisor.environment import (
     ENVIRONMENT_FILE,
     load_environment,

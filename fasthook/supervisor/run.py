@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fasthook.embedded import EmbeddedError, EmbeddedServices
-from fasthook.lib.wording import for_count
+from fasthook.lib.plural import for_count
 from fasthook.supervisor.child import describe_status, launch
 from fasthook.supervisor.environment import address
 from fasthook.supervisor.leftovers import MARK

@@ -16,7 +16,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
 
-from fasthook.lib.staff import FoundById
+from fasthook.admin.staff import FoundById
 from sources.models import Source
 from teams.models import ProjectSecrets, Team, User
 

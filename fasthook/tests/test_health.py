@@ -13,7 +13,7 @@ from django.test import RequestFactory
 from fasthook import health
 from fasthook.health import QUEUES, livez, readyz
 from fasthook.lib.heartbeat import TICK_KEY, TICK_TTL_S, note_tick
-from fasthook.lib.promptly import Promptly
+from fasthook.lib.single_flight import SingleFlight
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
 
@@ -104,7 +104,7 @@ def test_an_absent_database_is_named_and_only_the_log_says_where_it_is(
 
 def test_a_database_that_hangs_is_named_in_time(workers: redis.Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     over = threading.Event()
-    asked = Promptly(lambda: over.wait(30) and set(), patience_s=0.05)
+    asked = SingleFlight(lambda: over.wait(30) and set(), patience_s=0.05)
     monkeypatch.setattr(health, "_applied_migrations", asked)
     try:
         assert ask()[1]["parts"]["database"].startswith("does not answer (TimeoutError); ")

@@ -17,7 +17,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from psycopg import Connection
 
-from fasthook.lib.promptly import Promptly
+from fasthook.lib.single_flight import SingleFlight
 from fasthook.lib.sql import DataConnection, load_statements
 
 SQL = load_statements(Path(__file__).parent / "sql" / "backlog.sql")
@@ -66,7 +66,7 @@ class Backlog(Collector):
     """The queues, whether Postgres answered, and the room on the data folder's disk."""
 
     def __init__(self, data_dir: Path) -> None:
-        self._sample = Promptly(sample_backlog, patience_s=PATIENCE_S, fresh_s=FRESH_S)
+        self._sample = SingleFlight(sample_backlog, patience_s=PATIENCE_S, fresh_s=FRESH_S)
         self._data_dir = data_dir
 
     def collect(self) -> Iterator[Metric]:

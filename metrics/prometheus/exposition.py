@@ -12,9 +12,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from fasthook.lib.cells import Published, read_published
-from fasthook.lib.instruments import PROCESSES
-from fasthook.lib.measures import OTHER, Gauge, Histogram, Labels, Measure, Table
+from fasthook.metrics.registry import PROCESSES
+from fasthook.metrics.types import OTHER, Gauge, Histogram, Labels, Measure, Table
+from fasthook.metrics.values import Published, read_published
 from metrics.prometheus.processes import process_samples
 
 

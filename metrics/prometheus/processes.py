@@ -11,7 +11,7 @@ from pathlib import Path
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from fasthook.lib.cells import PID, PID_NAMESPACE, Published, pid_namespace
+from fasthook.metrics.values import PID, PID_NAMESPACE, Published, pid_namespace
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import CollectorRegistry
 
 from fasthook.lib.errors import envelope
-from fasthook.lib.instruments import TABLE
+from fasthook.metrics.registry import TABLE
 from metrics.prometheus.access import why_refused
 from metrics.prometheus.exposition import Instruments
 

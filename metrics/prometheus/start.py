@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 from django.conf import settings
 
-from fasthook.lib.instruments import TABLE, process_starts
+from fasthook.metrics.registry import TABLE, process_starts
 from metrics.prometheus.server import serve_metrics
 
 log = structlog.get_logger(__name__)

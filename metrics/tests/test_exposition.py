@@ -13,7 +13,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import CollectorRegistry
 
-from fasthook.lib.measures import Counter, Gauge, Histogram, Table
+from fasthook.metrics.types import Counter, Gauge, Histogram, Table
 from metrics.prometheus.exposition import Instruments
 
 

@@ -2,7 +2,7 @@
 
 import django.contrib.postgres.fields
 import django.db.models.deletion
-import fasthook.lib.fields
+import fasthook.lib.model_fields
 from django.db import migrations, models
 
 
@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    fasthook.lib.fields.IdField(
+                    fasthook.lib.model_fields.IdField(
                         db_collation="C", editable=False, prefix="src", primary_key=True, serialize=False
                     ),
                 ),
@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
                 ("type", models.CharField(default="WEBHOOK", max_length=40)),
                 ("slug", models.CharField(max_length=40, unique=True)),
                 ("auth_type", models.CharField(blank=True, max_length=40, null=True)),
-                ("auth", fasthook.lib.fields.EncryptedJSONField(blank=True, null=True)),
+                ("auth", fasthook.lib.model_fields.EncryptedJSONField(blank=True, null=True)),
                 (
                     "allowed_http_methods",
                     django.contrib.postgres.fields.ArrayField(

@@ -16,7 +16,7 @@ from events.history.seeding import Progress, load_history, plan_stretches, refus
 from events.partitions import first_kept_day
 from fasthook.lib.clock import utc_now
 from fasthook.lib.errors import FastHookError
-from fasthook.lib.wording import for_count
+from fasthook.lib.plural import for_count
 from teams.models import Team
 
 

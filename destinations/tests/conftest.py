@@ -1,1 +1,0 @@
-from fasthook.testing import *  # noqa: F403
