@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import django
 import pytest
 
-from fasthook.embedded import EmbeddedServices, make_throwaway_folder
 from fasthook.testing import *  # noqa: F403 - fixtures of every test
+from local.embedded import EmbeddedServices, make_throwaway_folder
 
 
 @dataclass(frozen=True, slots=True)

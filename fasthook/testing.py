@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from teams.models import Team
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 class ApiCaller:

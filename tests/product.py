@@ -21,11 +21,11 @@ import psycopg
 import redis
 import requests
 
-from fasthook.embedded import EmbeddedServices, make_throwaway_folder
-from fasthook.embedded.child import end_with_parent
-from fasthook.supervisor.environment import LOCAL_NETWORKS, local_secrets
-from fasthook.supervisor.readiness import ask_ready
-from fasthook.supervisor.specs import process_specs
+from local.embedded import EmbeddedServices, make_throwaway_folder
+from local.embedded.child import end_with_parent
+from local.supervisor.environment import LOCAL_NETWORKS, local_secrets
+from local.supervisor.readiness import ask_ready
+from local.supervisor.specs import process_specs
 from tests.account import Account
 from tests.waiting import wait_until
 

@@ -13,7 +13,7 @@ import requests
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from fasthook.supervisor.specs import process_specs
+from local.supervisor.specs import process_specs
 from tests.product import Product
 from tests.receiver import Answer, Receiver
 from tests.waiting import wait_until

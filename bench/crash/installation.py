@@ -84,7 +84,7 @@ class Installation:
     def _launch(self, delivery_workers: int) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as output:
             return subprocess.Popen(
-                [*self._prefix, sys.executable, "-m", "fasthook.supervisor"],
+                [*self._prefix, sys.executable, "-m", "local.supervisor"],
                 cwd=REPOSITORY,
                 env=self._environment(delivery_workers),
                 stdin=subprocess.DEVNULL,

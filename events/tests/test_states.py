@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +11,9 @@ from events.states import MOVES, Move, Rank, Status, Trigger, diagram, leaving, 
 from events.tests.seed import Project, build_attempt, build_event, build_request, make_event, make_request
 from fasthook.lib.clock import utc_now
 from fasthook.lib.sql import load_statements
+from fasthook.testing import ROOT
 
-SQL = Path(__file__).parents[1] / "sql"
+SQL = ROOT / "events" / "sql"
 
 
 @pytest.mark.parametrize(

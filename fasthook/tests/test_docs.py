@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from events.states import diagram
+from fasthook.testing import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import environ
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from fasthook.testing import ROOT
+
 # Read by ./script/up, gunicorn and compose.yaml instead of settings.
 OF_THE_PROCESSES = {"HOST", "WEB_CONCURRENCY", "ROUTE_WORKERS", "DELIVER_WORKERS", "POSTGRES_PASSWORD", "PUBLISH"}
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fasthook.testing import ApiCaller
+from fasthook.testing import ROOT, ApiCaller
 from sources.models import Source
 from sources.services import learn_secret
 from sources.tests.factories import SourceFactory
@@ -212,5 +211,5 @@ def documented() -> str:
 
 
 def test_the_documented_table_is_the_one_that_verifies() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "source-types.md").read_text()
+    text = (ROOT / "docs" / "source-types.md").read_text()
     assert text.partition("## As")[1:] == documented().partition("## As")[1:]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from fasthook.lib.sql import load_statements
+from fasthook.testing import ROOT
 
-ROOT = Path(__file__).parents[2]
 FOLDERS = (
     "events/sql",
     "events/bulk/sql",

@@ -14,8 +14,7 @@ from events.states import NEVER_DELIVERED
 from fasthook.metrics import registry
 from fasthook.metrics.types import Counter, Histogram, Measure, Table
 from fasthook.metrics.values import read_published
-
-ROOT = Path(__file__).parents[2]
+from fasthook.testing import ROOT
 
 
 def value(table: Table, measure: Measure, *labels: str, offset: int = 0) -> float:
@@ -126,7 +125,7 @@ def test_every_error_code_of_an_attempt_has_its_outcome() -> None:
 
 
 def test_every_cause_and_process_is_declared() -> None:
-    from fasthook.supervisor.specs import process_specs
+    from local.supervisor.specs import process_specs
 
     ingress = (ROOT / "events/ingress.py").read_text()
     assert set(re.findall(r'Rejection\(\s*\d+,\s*"([A-Z_]+)"', ingress)) < set(registry.REJECTION_CAUSES)

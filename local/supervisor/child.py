@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fasthook.embedded.child import end_with_parent
+from local.embedded.child import end_with_parent
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import signal
 import time
 from pathlib import Path
 
-from fasthook.embedded.errors import EmbeddedError
+from local.embedded.errors import EmbeddedError
 
 # A backend notices the death of its postmaster within moments and ends by itself.
 STEPS = ((signal.SIGINT, 10.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))

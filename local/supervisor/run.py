@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fasthook.embedded import EmbeddedError, EmbeddedServices
 from fasthook.lib.plural import for_count
-from fasthook.supervisor.child import describe_status, launch
-from fasthook.supervisor.environment import address
-from fasthook.supervisor.leftovers import MARK
-from fasthook.supervisor.output import Console, Pipe
-from fasthook.supervisor.pool import Pool, Supervised
-from fasthook.supervisor.readiness import Answer, ask_ready
-from fasthook.supervisor.specs import ProcessSpec
-from fasthook.supervisor.welcome import welcome
+from local.embedded import EmbeddedError, EmbeddedServices
+from local.supervisor.child import describe_status, launch
+from local.supervisor.environment import address
+from local.supervisor.leftovers import MARK
+from local.supervisor.output import Console, Pipe
+from local.supervisor.pool import Pool, Supervised
+from local.supervisor.readiness import Answer, ask_ready
+from local.supervisor.specs import ProcessSpec
+from local.supervisor.welcome import welcome
 
 # Ten seconds in all: the processes have eight, Postgres what is left and at least one and a half.
 PROCESSES_GRACE_S = 8.0

@@ -9,12 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from fasthook.supervisor.environment import (
-    address,
-    load_environment,
-    local_secrets,
-    write_running_environment,
-)
+from local.supervisor.environment import address, load_environment, local_secrets, write_running_environment
 
 OURS = ("HOST", "PORT", "DATA_DIR", "BASE_URL", "DELIVERY_ALLOWED_NETWORKS", "ROUTE_WORKERS")
 

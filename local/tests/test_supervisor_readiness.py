@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from fasthook.supervisor.readiness import Answer, ask_ready, why_unusable
+from local.supervisor.readiness import Answer, ask_ready, why_unusable
 
 
 class Readyz(BaseHTTPRequestHandler):

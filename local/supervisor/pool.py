@@ -9,9 +9,9 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from fasthook.supervisor.child import Child, describe_status, launch
-from fasthook.supervisor.output import Console, Pipe
-from fasthook.supervisor.specs import ProcessSpec
+from local.supervisor.child import Child, describe_status, launch
+from local.supervisor.output import Console, Pipe
+from local.supervisor.specs import ProcessSpec
 
 FIRST_BACKOFF_S = 0.5
 LAST_BACKOFF_S = 15.0

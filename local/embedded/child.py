@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from fasthook.embedded.account import Account
+from local.embedded.account import Account
 
 PR_SET_PDEATHSIG = 1
 MAX_LOG_BYTES = 8 * 1024 * 1024

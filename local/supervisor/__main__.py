@@ -1,4 +1,4 @@
-"""`python -m fasthook.supervisor`: checks, secrets, services, then one run. What it prints is for a person."""
+"""`python -m local.supervisor`: checks, secrets, services, then one run. What it prints is for a person."""
 
 from __future__ import annotations
 
@@ -9,20 +9,15 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from fasthook.embedded import EmbeddedError, EmbeddedServices
-from fasthook.embedded.folder_lock import FolderLock, FolderTakenError
 from fasthook.lib.plural import for_count
-from fasthook.supervisor.environment import (
-    ENVIRONMENT_FILE,
-    load_environment,
-    local_secrets,
-    write_running_environment,
-)
-from fasthook.supervisor.leftovers import end_leftovers
-from fasthook.supervisor.output import Console
-from fasthook.supervisor.readiness import why_unusable
-from fasthook.supervisor.run import Plan, Run, RunError, python_step
-from fasthook.supervisor.specs import ProcessSpec, SpecError, process_specs
+from local.embedded import EmbeddedError, EmbeddedServices
+from local.embedded.folder_lock import FolderLock, FolderTakenError
+from local.supervisor.environment import ENVIRONMENT_FILE, load_environment, local_secrets, write_running_environment
+from local.supervisor.leftovers import end_leftovers
+from local.supervisor.output import Console
+from local.supervisor.readiness import why_unusable
+from local.supervisor.run import Plan, Run, RunError, python_step
+from local.supervisor.specs import ProcessSpec, SpecError, process_specs
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Static files need no step: whitenoise serves them from where they lie.

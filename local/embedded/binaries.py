@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
 
-from fasthook.embedded.account import Account
-from fasthook.embedded.errors import EmbeddedError
+from local.embedded.account import Account
+from local.embedded.errors import EmbeddedError
 
 POSTGRES_MAJOR = "18"
 SYSTEM_STORE = Path("/var/lib/fasthook")

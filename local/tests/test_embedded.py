@@ -17,12 +17,11 @@ import psycopg
 import pytest
 import redis
 
-from fasthook.embedded import EmbeddedError, EmbeddedServices, make_throwaway_folder, start_services
-from fasthook.embedded import postgres as postgres_module
-from fasthook.embedded.account import Account, account_for
-from fasthook.embedded.leftover import postgres_processes
-
-ROOT = Path(__file__).resolve().parent.parent.parent
+from fasthook.testing import ROOT
+from local.embedded import EmbeddedError, EmbeddedServices, make_throwaway_folder, start_services
+from local.embedded import postgres as postgres_module
+from local.embedded.account import Account, account_for
+from local.embedded.leftover import postgres_processes
 
 
 @pytest.fixture
@@ -116,7 +115,7 @@ def test_killed_servers_are_revived_at_the_same_addresses_with_all_that_was_comm
 
 def start_and_be_killed(data_dir: Path, *, before: str = "") -> None:
     program = (
-        "import os, pathlib, sys\nfrom fasthook.embedded import child, start_services\n"
+        "import os, pathlib, sys\nfrom local.embedded import child, start_services\n"
         f"{before}\nstart_services(pathlib.Path(sys.argv[1]), valkey=False, throwaway=True)\nos.kill(os.getpid(), 9)"
     )
     done = subprocess.run([sys.executable, "-c", program, str(data_dir)], cwd=ROOT, check=False)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import environ
 
-from fasthook.supervisor.specs import bracketed
+from local.supervisor.specs import bracketed
 
 LOCAL_NETWORKS = "127.0.0.0/8,::1/128"
 SECRETS_FILE = "secrets.env"

@@ -1,6 +1,6 @@
 """Postgres and Valkey from Python wheels, for one machine: `./script/up`, tests, benchmarks."""
 
-from fasthook.embedded.errors import EmbeddedError
-from fasthook.embedded.services import EmbeddedServices, make_throwaway_folder, start_services
+from local.embedded.errors import EmbeddedError
+from local.embedded.services import EmbeddedServices, make_throwaway_folder, start_services
 
 __all__ = ["EmbeddedError", "EmbeddedServices", "make_throwaway_folder", "start_services"]

@@ -14,11 +14,11 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from fasthook.embedded.errors import EmbeddedError
-from fasthook.embedded.folder_lock import FolderLock, FolderTakenError
-from fasthook.embedded.postgres import EmbeddedPostgres
-from fasthook.embedded.scratch import make_scratch_folder
-from fasthook.embedded.valkey import EmbeddedValkey
+from local.embedded.errors import EmbeddedError
+from local.embedded.folder_lock import FolderLock, FolderTakenError
+from local.embedded.postgres import EmbeddedPostgres
+from local.embedded.scratch import make_scratch_folder
+from local.embedded.valkey import EmbeddedValkey
 
 STOP_PATIENCE_S = 10.0
 

@@ -17,10 +17,10 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from fasthook.embedded.account import Account, account_for
-from fasthook.embedded.binaries import find_binaries
-from fasthook.embedded.child import spawn_server, stop_child
-from fasthook.embedded.errors import EmbeddedError, with_log_tail
+from local.embedded.account import Account, account_for
+from local.embedded.binaries import find_binaries
+from local.embedded.child import spawn_server, stop_child
+from local.embedded.errors import EmbeddedError, with_log_tail
 
 START_PATIENCE_S = 15.0
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fasthook.supervisor.specs import SpecError, process_specs
+from fasthook.testing import ROOT
+from local.supervisor.specs import SpecError, process_specs
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 DATA_DIR = Path("/data")
 GIVEN = {"HOST": "127.0.0.1", "PORT": "8000"}
 

@@ -19,12 +19,12 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from fasthook.embedded.account import Account, account_for
-from fasthook.embedded.binaries import POSTGRES_MAJOR, SYSTEM_STORE, find_binaries
-from fasthook.embedded.child import server_environment, spawn_server, stop_child
-from fasthook.embedded.errors import EmbeddedError, with_log_tail
-from fasthook.embedded.leftover import end_leftover
-from fasthook.embedded.scratch import make_scratch_folder
+from local.embedded.account import Account, account_for
+from local.embedded.binaries import POSTGRES_MAJOR, SYSTEM_STORE, find_binaries
+from local.embedded.child import server_environment, spawn_server, stop_child
+from local.embedded.errors import EmbeddedError, with_log_tail
+from local.embedded.leftover import end_leftover
+from local.embedded.scratch import make_scratch_folder
 
 SUPERUSER = "postgres"
 ROLE = DATABASE = "fasthook"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fasthook.supervisor.output import Console
-from fasthook.supervisor.welcome import CREDENTIALS_FILE, welcome
+from local.supervisor.output import Console
+from local.supervisor.welcome import CREDENTIALS_FILE, welcome
 
 
 def written(name: str, text: str, *, as_json: bool) -> str:

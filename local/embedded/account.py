@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fasthook.embedded.errors import EmbeddedError
+from local.embedded.errors import EmbeddedError
 
 OWN_ACCOUNT = "fasthook"
 KNOWN_ACCOUNTS = (OWN_ACCOUNT, "postgres")

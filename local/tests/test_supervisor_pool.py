@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from fasthook.supervisor.child import describe_status
-from fasthook.supervisor.output import Console
-from fasthook.supervisor.pool import Pool
-from fasthook.supervisor.specs import ProcessSpec
+from local.supervisor.child import describe_status
+from local.supervisor.output import Console
+from local.supervisor.pool import Pool
+from local.supervisor.specs import ProcessSpec
 
 READY = "import signal, sys, time; "
 PATIENT = READY + "signal.signal(signal.SIGTERM, lambda *_: sys.exit(0)); print('up', flush=True); time.sleep(60)"

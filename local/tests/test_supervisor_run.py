@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from fasthook.embedded import EmbeddedServices
-from fasthook.supervisor.leftovers import MARK, end_leftovers, marked_processes
-from fasthook.supervisor.output import Console
-from fasthook.supervisor.run import Plan, Run, RunError, python_step
-from fasthook.supervisor.specs import ProcessSpec
+from local.embedded import EmbeddedServices
+from local.supervisor.leftovers import MARK, end_leftovers, marked_processes
+from local.supervisor.output import Console
+from local.supervisor.run import Plan, Run, RunError, python_step
+from local.supervisor.specs import ProcessSpec
 
 WEB = """
 import http.server, os, sys
