@@ -10,7 +10,6 @@ from __future__ import annotations
 from django.contrib import admin
 
 from events.branching import TRANSFORMATION_FAILED
-from events.bulk.models import ONGOING
 from events.bulk.services import cancel_operation
 from events.models import (
     Attempt,
@@ -23,7 +22,8 @@ from events.models import (
     RuleRehearsal,
     TransformationExecution,
 )
-from events.rehearsals.models import UNFINISHED
+from events.models.backtests import UNFINISHED
+from events.models.bulk import ONGOING
 from events.rehearsals.services import cancel_rehearsal
 from fasthook.admin.actions import SafeAction, confirmed
 from fasthook.admin.fields import Shown, linked, moment

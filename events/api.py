@@ -14,7 +14,6 @@ from rest_framework.response import Response
 from events import outputs
 from events.list_filters import AttemptFilter, EventFilter, RequestFilter
 from events.models import Event, Request
-from events.payloads import Payload, payload_of, payload_of_event, read_event_payloads, read_payloads
 from events.selectors import (
     BranchCounts,
     Listing,
@@ -35,6 +34,7 @@ from events.serializers import (
     latest_input_answer,
     request_answer,
 )
+from events.storage.payloads import Payload, payload_of, payload_of_event, read_event_payloads, read_payloads
 from fasthook.api.describe import filter_parameters
 from fasthook.api.filters import read_params
 from fasthook.api.pagination import Page

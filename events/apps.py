@@ -9,4 +9,4 @@ class EventsConfig(AppConfig):
     name = "events"
 
     def ready(self) -> None:
-        from events import checks  # noqa: F401 - registers them
+        from events.storage import checks  # noqa: F401 - registers them

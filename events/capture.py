@@ -27,7 +27,7 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from events.counting import count_stored
-from events.partitions import with_partitions
+from events.storage.partitions import with_partitions
 from fasthook.lib.ids import time_of
 from fasthook.lib.nudge import nudge
 from fasthook.lib.outage_log import Outage

@@ -10,8 +10,8 @@ import orjson
 
 from connections.sandbox.jobs import Message, Outcome, RunStatus
 from events.models import Request, TransformationExecution
-from events.payloads import Payload, payload_of
 from events.serializers import data_answer, made_at
+from events.storage.payloads import Payload, payload_of
 from fasthook.lib.ids import new_id
 from fasthook.lib.plural import for_count
 

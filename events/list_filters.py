@@ -11,32 +11,12 @@ from django_filters import Filter
 from drf_spectacular.utils import extend_schema_field
 
 from connections.models import Connection
+from events.codes import ERROR_CODES, REJECTION_CAUSES
 from events.models import AttemptStatus, ExecutionStatus, RequestStatus
 from events.search import MAX_CHARACTERS
 from events.states import IgnoredCause, Status, Trigger
 from fasthook.api import timerange
 from fasthook.api.filters import AnyInteger, AnyOf, IsSet, ListFilter, OneOf, YesNo
-
-REJECTION_CAUSES = ("SOURCE_DISABLED", "SOURCE_METHOD_NOT_ALLOWED", "PAYLOAD_TOO_LARGE", "SOURCE_AUTH_FAILED")
-ERROR_CODES = (
-    "BAD_RESPONSE",
-    "TIMEOUT",
-    "CONNECTION_REFUSED",
-    "CONNECTION_RESET",
-    "DNS_LOOKUP_FAILED",
-    "HOST_UNREACHABLE",
-    "TLS_ERROR",
-    "TLS_CERT_EXPIRED",
-    "TLS_CERT_INVALID",
-    "TOO_LARGE",
-    "ADDRESS_NOT_ALLOWED",
-    "INVALID_URL",
-    "CLI_UNAVAILABLE",
-    "CLI_ERROR",
-    "OAUTH2_FAILED",
-    "CANCELLED",
-    "INTERNAL_ERROR",
-)
 
 
 class RejectedFor(OneOf):

@@ -10,11 +10,11 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
-from events.bulk.models import BulkOperation
 from events.bulk.outcomes import fold_outcomes
-from events.partitions import ensure_partitions
-from events.rehearsals.models import RuleRehearsal
-from events.retention import drop_expired
+from events.models.backtests import RuleRehearsal
+from events.models.bulk import BulkOperation
+from events.storage.partitions import ensure_partitions
+from events.storage.retention import drop_expired
 from fasthook.lib.ids import first_id_at
 from fasthook.lib.nudge import insist
 from teams.models import SessionToken

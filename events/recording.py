@@ -16,8 +16,8 @@ import structlog
 from events import queue
 from events.attempts import without_evidence
 from events.counting import count_recorded
-from events.partitions import with_partitions
 from events.queue import AttemptResult, ClaimedJob
+from events.storage.partitions import with_partitions
 from fasthook.lib.outage_log import Outage
 from fasthook.lib.sql import DataConnection
 

@@ -30,8 +30,8 @@ from events.branch_rows import write_outcomes
 from events.branching import MAX_TRIES, Branch, RoutableRequest, begin_branch, finish_branch, looks_into_payload
 from events.evaluation import Evaluator, read_messages, with_message
 from events.gate import hold_gate
-from events.partitions import with_partitions
 from events.states import Status, Trigger, rank_of
+from events.storage.partitions import with_partitions
 from fasthook.lib.ids import time_of
 from fasthook.lib.nudge import nudge
 from fasthook.lib.outage_log import Outage

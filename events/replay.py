@@ -146,7 +146,7 @@ def replay_requests(door: Door, request_ids: Sequence[str], *, batch_operation_i
 
     Repeating it makes further requests: a bulk operation stores its position in the transaction of the page, and so
     never does. In bulk, their deliveries go behind live ones, but their routing does not: take pages that routing gets
-    done within a moment. Evidence partitions may be missing: call through `events.partitions.with_partitions`.
+    done within a moment. Evidence partitions may be missing: call through `events.storage.partitions.with_partitions`.
     """
     if not request_ids:
         return Replayed()

@@ -18,11 +18,11 @@ from events.capture import CapturedRequest, write_requests
 from events.gate import hold_gate
 from events.models import Event, Request, RequestStatus
 from events.modified_request import RequestLimits, modify
-from events.partitions import with_partitions
 from events.refusals import ObjectState, Refusal, refuse_replay
 from events.replay import cancel_events, replay_requests, requeue_events
 from events.selectors import get_event, get_request
 from events.states import IgnoredCause, Trigger
+from events.storage.partitions import with_partitions
 from fasthook.lib.errors import Conflict
 from fasthook.lib.ids import new_id
 from fasthook.lib.nudge import nudge_after_commit

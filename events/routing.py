@@ -26,8 +26,8 @@ from events.branch_rows import write_branches
 from events.branching import MAX_TRIES, Branch, RoutableRequest, Window, settle_windows
 from events.counting import count_claim, count_routed
 from events.evaluation import TRANSFORM_BUDGET_S, Evaluated, Evaluator
-from events.partitions import with_partitions
 from events.reevaluation import Reevaluator
+from events.storage.partitions import with_partitions
 from fasthook.lib.ids import time_of
 from fasthook.lib.nudge import begin, listening, nudge, recruit
 from fasthook.lib.outage_log import Outage

@@ -9,8 +9,8 @@ import orjson
 
 from connections.rules.payload import parse_query
 from events.models import Attempt, Event, Request
-from events.payloads import Payload
 from events.selectors import BranchCounts
+from events.storage.payloads import Payload
 from fasthook.lib.clock import iso
 from fasthook.lib.headers import merge_headers
 from fasthook.lib.ids import time_of

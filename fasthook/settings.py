@@ -89,7 +89,7 @@ TRANSFORM_WALL_S: float = env.float("TRANSFORM_WALL_S", default=2.0)
 TRANSFORM_MEMORY_BYTES: int = env.int("TRANSFORM_MEMORY_BYTES", default=64 * 1024 * 1024)
 TRANSFORM_TRIALS: int = env.int("TRANSFORM_TRIALS", default=2)
 RETENTION_DAYS: int = env.int("RETENTION_DAYS", default=30)
-# By table of evidence; events/checks.py refuses what makes no sense.
+# By table of evidence; events/storage/checks.py refuses what makes no sense.
 RETENTION_DAYS_BY_TABLE: dict[str, int] = {
     "requests": env.int("RETENTION_DAYS_REQUESTS", default=RETENTION_DAYS),
     "events": env.int("RETENTION_DAYS_EVENTS", default=RETENTION_DAYS),
@@ -247,7 +247,7 @@ SPECTACULAR_SETTINGS = {
         "AlertResolution": "alerts.models.Resolution",
         "ActorType": "teams.models.ActorType",
         "DestinationType": "destinations.models.DestinationType",
-        "BackgroundStatus": "events.bulk.models.BulkStatus",
+        "BackgroundStatus": "events.models.bulk.BulkStatus",
         "BulkType": ["event_bulk_retry", "event_bulk_cancel", "request_bulk_retry"],
     },
 }

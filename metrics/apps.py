@@ -13,7 +13,7 @@ class MetricsConfig(AppConfig):
     name = "metrics"
 
     def ready(self) -> None:
-        from events.history.replaced import history_replaced
+        from events.storage.replaced import history_replaced
         from metrics import checks  # noqa: F401 - registers them
 
         history_replaced.connect(_count_anew)

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from django.http import QueryDict
 
-from events.list_filters import ERROR_CODES, REJECTION_CAUSES
+from events.codes import ERROR_CODES, REJECTION_CAUSES
 from events.models import AttemptStatus, RequestStatus
 from events.states import IgnoredCause, Status, Trigger
 from fasthook.api.filters import MAX_VALUES, read_params, refuse_unknown

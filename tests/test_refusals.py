@@ -11,9 +11,9 @@ import pytest
 
 from connections.models import Connection, Transformation
 from connections.tests.factories import ConnectionFactory
-from events.bulk.models import BulkOperation
 from events.models import DeliveryJob
-from events.rehearsals.models import RuleRehearsal
+from events.models.backtests import RuleRehearsal
+from events.models.bulk import BulkOperation
 from events.tests.seed import make_event, make_request
 from fasthook.testing import ApiCaller
 from teams.models import Team

@@ -16,10 +16,9 @@ from alerts.rule_types import RuleType
 from alerts.tests.seed import make_channel, make_rule
 from connections.models import Connection, Transformation
 from connections.tests.factories import ConnectionFactory
-from events.bulk.kinds import Kind
-from events.bulk.models import BulkOperation
 from events.models import Event, TransformationExecution
-from events.rehearsals.models import RuleRehearsal
+from events.models.backtests import RuleRehearsal
+from events.models.bulk import BulkOperation, Kind
 from events.tests.seed import Project, make_attempt, make_event, make_request
 from fasthook.lib.clock import utc_now
 from fasthook.lib.crypto import credential_digest

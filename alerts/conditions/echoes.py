@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from django.db import connection
 
-from events.list_filters import REJECTION_CAUSES
+from events.codes import REJECTION_CAUSES
 from fasthook.lib.ids import first_id_at
 from fasthook.lib.sql import load_statements
 

@@ -11,7 +11,7 @@ from django.db import connection
 from alerts.conditions.echoes import FEW, Asked, own_rejections, sent_lately
 from alerts.conditions.observation import Observation
 from alerts.rule_types import RESOLVE_SHARE
-from events.list_filters import REJECTION_CAUSES
+from events.codes import REJECTION_CAUSES
 from fasthook.lib.ids import first_id_at
 from fasthook.lib.sql import load_statements
 

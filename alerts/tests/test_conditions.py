@@ -14,8 +14,8 @@ from alerts.rule_types import RuleType
 from alerts.tests.seed import make_attempts, make_echo, make_jobs, make_rule
 from connections.models import Connection
 from destinations.models import Destination
-from events.bulk.models import BulkOperation
 from events.models import DeliveryJob, DiscardedRequests
+from events.models.bulk import BulkOperation
 from events.tests.seed import Project, make_event, make_request
 from fasthook.lib.ids import new_id
 

@@ -11,8 +11,6 @@ from rest_framework.request import Request as Call
 from rest_framework.response import Response
 
 from events.bulk.filters import BulkInput, EventBulkInput, RequestBulkInput, read_filter
-from events.bulk.kinds import EVENT_KINDS, REQUEST_KINDS, Kind
-from events.bulk.models import ONGOING, BulkOperation, BulkStatus
 from events.bulk.outcomes import with_outcomes
 from events.bulk.outputs import (
     BulkOperationOutput,
@@ -23,6 +21,7 @@ from events.bulk.outputs import (
 )
 from events.bulk.services import cancel_operation, plan_operation, start_operation
 from events.list_filters import EventFilter, RequestFilter
+from events.models.bulk import EVENT_KINDS, ONGOING, REQUEST_KINDS, BulkOperation, BulkStatus, Kind
 from fasthook.api.describe import filter_parameters, list_answer, refusals
 from fasthook.api.filters import ListFilter, OneOf, read_params, refuse_unknown
 from fasthook.api.pagination import paginate

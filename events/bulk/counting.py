@@ -15,8 +15,8 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connection
 
 from events.bounded_reads import bounded_read
-from events.bulk.kinds import Kind
 from events.bulk.selection import Rows, Selection
+from events.models.bulk import Kind
 from fasthook.lib.ids import time_of
 
 COUNT_UP_TO: Final = 250_000

@@ -16,8 +16,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
-from events.bulk.kinds import EVENT_KINDS, TARGETS, Kind
 from events.list_filters import EventFilter, RequestFilter
+from events.models.bulk import EVENT_KINDS, TARGETS, Kind
 from fasthook.api import timerange
 from fasthook.api.fields import ChoiceField, InputSerializer, TextField, read_input
 from fasthook.api.filters import MAX_VALUES, ListFilter

@@ -9,9 +9,8 @@ from django.db.models import Model
 
 from connections.models import Connection
 from destinations.models import Destination
-from events.bulk.kinds import Kind
-from events.bulk.models import BulkOperation
 from events.models import Event, Request
+from events.models.bulk import BulkOperation, Kind
 from fasthook.lib.errors import InvalidInput
 from sources.models import Source
 

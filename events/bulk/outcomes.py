@@ -15,7 +15,7 @@ from django.db import connection
 from django.db.models import IntegerField, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
-from events.bulk.models import BulkOperation, BulkOutcome
+from events.models.bulk import BulkOperation, BulkOutcome
 from fasthook.lib.sql import load_statements
 
 SQL = load_statements(Path(__file__).parent / "sql" / "outcomes.sql")

@@ -8,9 +8,8 @@ from rest_framework import serializers
 
 from events import outputs
 from events.bulk.forecast import DestinationForecast
-from events.bulk.kinds import Kind
-from events.bulk.models import ONGOING, BulkOperation, BulkStatus
 from events.bulk.services import Plan
+from events.models.bulk import ONGOING, BulkOperation, BulkStatus, Kind
 from events.selectors import BranchCounts, count_branches
 from events.serializers import event_answer, request_answer
 from fasthook.api.describe import AppliedRangeOutput

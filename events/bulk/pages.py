@@ -17,14 +17,13 @@ from django.db import IntegrityError, connection, transaction
 from events import replay
 from events.bounded_reads import bounded_read
 from events.bulk import progress
-from events.bulk.kinds import Kind
-from events.bulk.models import BulkOperation
 from events.bulk.progress import Lease, PageCounts
 from events.bulk.selection import Selection, about_text, read_candidates, still_matching
 from events.gate import hold_gate
-from events.partitions import ensure_partitions
+from events.models.bulk import BulkOperation, Kind
 from events.refusals import Refusal
 from events.states import IgnoredCause, Trigger
+from events.storage.partitions import ensure_partitions
 
 
 class Lost(Exception):

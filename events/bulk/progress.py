@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Now
 
-from events.bulk.models import ONGOING, BulkOperation, BulkStatus
+from events.models.bulk import ONGOING, BulkOperation, BulkStatus
 
 # A page takes a second; one that had to look for long may be taken over, and is rolled back then.
 LEASE: Final = timedelta(seconds=15)

@@ -18,12 +18,11 @@ from django.db import DatabaseError, InterfaceError, OperationalError
 from django.db import connection as database
 
 from events.bulk import progress
-from events.bulk.kinds import Kind
-from events.bulk.models import BulkOperation
 from events.bulk.outcomes import fold_outcomes, has_waiting
 from events.bulk.pages import Lost, run_page
 from events.bulk.progress import MAX_TRIES, Lease
 from events.bulk.selection import Selection, freeze
+from events.models.bulk import BulkOperation, Kind
 from fasthook.api.timerange import TimeRange
 from fasthook.lib.errors import FastHookError
 from fasthook.lib.nudge import begin, nudge

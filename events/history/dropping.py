@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from events.history.loading import read_mark
 from events.history.routes import remove_routes, seeded_connection_ids, seeded_source_ids
 from events.models import DeliveryJob
-from events.partitions import PREFIXES, ensure_partitions
+from events.storage.partitions import PREFIXES, ensure_partitions
 from fasthook.lib.plural import for_count
 from teams.models import Team
 

@@ -18,7 +18,7 @@ from psycopg import Connection, Cursor
 
 from events.history.rows import COLUMNS, Chunk, DayRows, Stretch
 from events.history.shapes import SeedRoutes
-from events.partitions import PREFIXES
+from events.storage.partitions import PREFIXES
 from fasthook.lib.ids import first_id_at
 
 _MARK = "fasthook seed_history: "

@@ -6,7 +6,7 @@ from pathlib import Path
 from django.db import migrations, models
 
 import fasthook.lib.model_fields
-from events.partitions import ensure_partitions
+from events.storage.partitions import ensure_partitions
 
 TABLES = (Path(__file__).parent / "sql" / "0001_tables.sql").read_text()
 DROP = "".join(

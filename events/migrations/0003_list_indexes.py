@@ -7,7 +7,7 @@ id let a second filter be judged inside the index. docs/decisions/0018 has the m
 
 from django.db import migrations
 
-from events.partition_indexes import create_index, drop_index
+from events.storage.partition_indexes import create_index, drop_index
 
 INDEXES = (
     # Readers: lists of requests turned away, all or by cause, of a team or one of its sources.

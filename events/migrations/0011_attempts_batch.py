@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from events.partition_indexes import create_index, drop_index
+from events.storage.partition_indexes import create_index, drop_index
 
 
 def create(apps, schema_editor):

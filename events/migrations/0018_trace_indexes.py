@@ -3,7 +3,7 @@ runs. Only replays are in the first, only transformed branches have rows in the 
 
 from django.db import migrations
 
-from events.partition_indexes import create_index, drop_index
+from events.storage.partition_indexes import create_index, drop_index
 
 INDEXES = (
     # Readers: the trace, for the replays of a request.

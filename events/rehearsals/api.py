@@ -10,7 +10,7 @@ from rest_framework.request import Request as Call
 from rest_framework.response import Response
 
 from connections.models import Connection
-from events.rehearsals.models import RuleRehearsal
+from events.models.backtests import RuleRehearsal
 from events.rehearsals.outputs import RehearsalInput, RehearsalOutput, rehearsal_answer
 from events.rehearsals.services import cancel_rehearsal, start_rehearsal
 from fasthook.api.describe import list_answer, page_parameters

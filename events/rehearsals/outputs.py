@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from connections.transformations.serializers import AnyJSONField
-from events.rehearsals.models import RehearsalStatus, RuleRehearsal
+from events.models.backtests import RehearsalStatus, RuleRehearsal
 from events.rehearsals.tally import WOULD_BE, complete_counts
 from events.rehearsals.verdicts import Verdict
 from fasthook.api.fields import InputSerializer, MomentField, ObjectField, TextField

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import F, QuerySet, TextField
 from django.db.models.functions import Cast, Coalesce, Now
 
-from events.rehearsals.models import UNFINISHED, RehearsalStatus, RuleRehearsal
+from events.models.backtests import UNFINISHED, RehearsalStatus, RuleRehearsal
 from events.rehearsals.tally import Tally
 
 # A page takes about four seconds at most, when transformations use up their budget and the last one its limit.

@@ -23,9 +23,9 @@ from connections.models import Connection
 from connections.sandbox.child import SandboxUnavailable
 from connections.sandbox.sandbox import Sandbox
 from connections.transformations.trial import sandbox_limits
+from events.models.backtests import RuleRehearsal
 from events.rehearsals import progress
 from events.rehearsals.history import Past, read_page, read_past_branches
-from events.rehearsals.models import RuleRehearsal
 from events.rehearsals.planning import unsealed
 from events.rehearsals.progress import MAX_TRIES, Lease
 from events.rehearsals.simulation import Simulation

@@ -9,9 +9,9 @@ from django.db import transaction
 
 from connections.models import Connection
 from events.bounded_reads import bounded_read
+from events.models.backtests import UNFINISHED, RuleRehearsal
 from events.rehearsals import progress
 from events.rehearsals.history import Past
-from events.rehearsals.models import UNFINISHED, RuleRehearsal
 from events.rehearsals.planning import plan_rules
 from fasthook.api.timerange import TimeRange
 from fasthook.lib.clock import iso

@@ -8,11 +8,11 @@ from typing import Any
 
 from events.bulk import running
 from events.bulk.filters import EventBulkInput, RequestBulkInput, read_filter
-from events.bulk.models import BulkOperation
 from events.bulk.outcomes import with_outcomes
 from events.bulk.outputs import operation_answer
 from events.bulk.services import start_operation
 from events.models import Event
+from events.models.bulk import BulkOperation
 from events.tests.seed import Project, build_event, build_request
 from fasthook.lib.clock import utc_now
 from teams.credentials import Actor, CredentialKind

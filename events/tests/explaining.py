@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import psycopg
 from django.db import connection, transaction
 
-from events.partitions import PREFIXES
+from events.storage.partitions import PREFIXES
 
 # In a table of so few rows, as tomorrow's partition is, there is nothing that an index would spare.
 SMALL = 20

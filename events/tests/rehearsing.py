@@ -6,7 +6,7 @@ import threading
 from datetime import datetime, timedelta
 from typing import Any
 
-from events.rehearsals.models import RuleRehearsal
+from events.models.backtests import RuleRehearsal
 from events.rehearsals.outputs import rehearsal_answer
 from events.rehearsals.running import Rehearser
 from events.rehearsals.services import start_rehearsal

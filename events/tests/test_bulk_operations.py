@@ -11,10 +11,10 @@ from django.db import OperationalError
 
 from events import replay
 from events.bulk import pages, progress, running, selection
-from events.bulk.models import BulkOperation
 from events.bulk.outcomes import fold_outcomes
 from events.bulk.running import _run_pages, _selection_of
 from events.models import Attempt, BulkOutcome, DeliveryJob, Event, Request, RouteJob
+from events.models.bulk import BulkOperation
 from events.queue import finish_attempts
 from events.states import Trigger
 from events.tests.bulking import answer, counts, drain, let_lease_lapse, make_ended, start

@@ -9,9 +9,9 @@ import pytest
 
 from connections.tests.factories import ConnectionFactory
 from events.bulk import counting, services
-from events.bulk.models import BulkOperation
 from events.maintenance import keep_house, nudge_due_stages
 from events.models import BulkOutcome, DeliveryJob, Event
+from events.models.bulk import BulkOperation
 from events.tests.bulking import drain, make_ended
 from events.tests.seed import Project, make_attempt, make_event, make_request
 from fasthook.lib.clock import iso

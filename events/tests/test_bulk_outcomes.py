@@ -9,16 +9,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from events.bulk import running
-from events.bulk.models import BulkOperation
 from events.bulk.outcomes import fold_outcomes
 from events.models import Attempt, DeliveryJob, Event, Request
-from events.partitions import PREFIXES, ensure_partitions
+from events.models.bulk import BulkOperation
 from events.queue import ClaimedJob, finish_attempts, release_jobs
 from events.replay import cancel_events, requeue_events
-from events.retention import drop_expired
 from events.routing import Router
 from events.settling import settle_all
 from events.states import IgnoredCause, Trigger
+from events.storage.partitions import PREFIXES, ensure_partitions
+from events.storage.retention import drop_expired
 from events.tests.bulking import answer, drain, make_ended, start
 from events.tests.plane import add_connection, add_destination, change, set_job
 from events.tests.replaying import claim, failure, success, within_gate

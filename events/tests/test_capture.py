@@ -14,7 +14,7 @@ from django.db import connection as database
 from events import capture as module
 from events.capture import Capture, CapturedRequest, CaptureFailed
 from events.models import DiscardedRequests, Request, RouteJob
-from events.partitions import ensure_partitions
+from events.storage.partitions import ensure_partitions
 from events.tests.plane import captured
 from events.tests.seed import Project
 from fasthook.lib.ids import time_of

@@ -7,7 +7,7 @@ import pytest
 
 from connections.models import Connection
 from events.models import DeliveryJob
-from events.partitions import ensure_partitions
+from events.storage.partitions import ensure_partitions
 from events.tests.seed import Project, make_attempt, make_event, make_request
 from fasthook.lib.clock import iso
 from fasthook.lib.ids import time_of

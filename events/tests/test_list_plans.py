@@ -13,7 +13,6 @@ import pytest
 
 from events.list_filters import AttemptFilter, EventFilter, RequestFilter
 from events.models import DeliveryJob, Event, Request
-from events.payloads import payload_of_event, read_payloads
 from events.selectors import (
     count_branches,
     get_attempt,
@@ -25,6 +24,7 @@ from events.selectors import (
     list_ignored_events,
     list_requests,
 )
+from events.storage.payloads import payload_of_event, read_payloads
 from events.tests.explaining import Reading, explained
 from events.tests.seeded import PER_DAY, History
 from fasthook.api.filters import ListFilter

@@ -5,8 +5,8 @@ import base64
 import orjson
 import pytest
 
-from events.payloads import Payload
 from events.serializers import body_answer, data_answer
+from events.storage.payloads import Payload
 
 
 def shown(body: bytes | None, *, size: int | None = None) -> tuple[object, str]:

@@ -12,8 +12,8 @@ from django.db import connection as database
 from connections.models import Transformation
 from events.maintenance import keep_house
 from events.models import Event
+from events.models.backtests import RuleRehearsal
 from events.rehearsals import history, progress, simulation
-from events.rehearsals.models import RuleRehearsal
 from events.rehearsals.running import Rehearser
 from events.tests.plane import add_source, change
 from events.tests.rehearsing import DEDUPLICATE, HOUR, SECOND, answer, drain, found, plan

@@ -13,8 +13,8 @@ from connections.tests.factories import ConnectionFactory
 from events import maintenance
 from events.maintenance import nudge_due_stages
 from events.models import RequestStatus
+from events.models.backtests import RuleRehearsal
 from events.rehearsals import services
-from events.rehearsals.models import RuleRehearsal
 from events.rehearsals.running import Rehearser
 from events.tests.plane import change
 from events.tests.rehearsing import drain

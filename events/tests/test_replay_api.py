@@ -10,7 +10,7 @@ from django.db import connection
 
 from connections.models import Connection
 from events.models import DeliveryJob, Event, Request, RouteJob
-from events.partitions import ensure_partitions
+from events.storage.partitions import ensure_partitions
 from events.tests.seed import Project, make_event, make_request
 from fasthook.lib.clock import iso
 from fasthook.testing import ApiCaller

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from events.partitions import ensure_partitions
+from events.storage.partitions import ensure_partitions
 from events.tests.seed import Project, make_event, make_request
 from fasthook.lib.clock import iso
 from fasthook.lib.ids import time_of
@@ -82,7 +82,7 @@ def test_a_list_has_data_only_when_it_is_asked_for(api: ApiCaller, team: Project
 def test_the_bodies_of_a_page_share_its_budget(
     api: ApiCaller, team: Project, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("events.payloads.PAGE_BODY_BYTES", 40)
+    monkeypatch.setattr("events.storage.payloads.PAGE_BODY_BYTES", 40)
     row = make_request(team, now, body=b'{"name": "a longer body"}')
     cut = api.get("/v1/requests?include=data&limit=4").json()["models"][0]["data"]
     assert (cut["body"], cut["body_encoding"]) == ('{"name": "', "text")

@@ -22,7 +22,7 @@ from events.history.rows import COLUMNS, DayRows, Stretch
 from events.history.seeding import plan_stretches, refuse_what_cannot_be, stretches_to_load
 from events.history.shapes import SHAPES, SeedConnection, SeedRoutes, SeedSource
 from events.models import Attempt, DeliveryJob, Event, Request
-from events.partitions import PREFIXES
+from events.storage.partitions import PREFIXES
 from events.tests.seed import Project, make_attempt, make_event, make_project, make_request
 from fasthook.lib.clock import utc_now
 from fasthook.lib.errors import Conflict, InvalidInput, Unavailable

@@ -24,7 +24,7 @@ from events.models import (
     RuleRehearsal,
     TransformationExecution,
 )
-from events.partitions import ensure_partitions
+from events.storage.partitions import ensure_partitions
 from events.tests.seed import Project, make_attempt, make_event, make_request
 from teams.models import Invitation, Membership, ProjectSecrets, Role, SessionToken, Team, User
 

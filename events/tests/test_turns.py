@@ -13,11 +13,11 @@ from events import tasks
 from events.bulk import progress as operations
 from events.bulk import running as bulk_running
 from events.bulk import selection
-from events.bulk.models import BulkStatus
+from events.models.backtests import RehearsalStatus
+from events.models.bulk import BulkStatus
 from events.rehearsals import history
 from events.rehearsals import progress as rehearsals
 from events.rehearsals import running as rehearsal_running
-from events.rehearsals.models import RehearsalStatus
 from events.tests.bulking import make_ended, start
 from events.tests.rehearsing import DEDUPLICATE, SECOND, plan
 from events.tests.seed import Project, make_request

@@ -214,7 +214,7 @@ def test_routing_reads_its_batch(backlog: History, explaining: list[Reading], be
 
 
 def test_a_retention_drop_finds_what_waits_by_key(backlog: History) -> None:
-    from events.retention import _end_waiting
+    from events.storage.retention import _end_waiting
     from fasthook.lib.ids import first_id_at
 
     with explained() as readings:

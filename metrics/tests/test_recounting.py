@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import override_settings
 
-from events.history.replaced import history_replaced
+from events.storage.replaced import history_replaced
 from events.tests.plane import make_plane
 from fasthook.lib.clock import utc_now
 from metrics.rollups.counting import forget, roll_up

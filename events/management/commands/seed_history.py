@@ -10,10 +10,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from events.history.dropping import drop_history
-from events.history.replaced import history_replaced
 from events.history.routes import ensure_routes
 from events.history.seeding import Progress, load_history, plan_stretches, refuse_what_cannot_be, stretches_to_load
-from events.partitions import first_kept_day
+from events.storage.partitions import first_kept_day
+from events.storage.replaced import history_replaced
 from fasthook.lib.clock import utc_now
 from fasthook.lib.errors import FastHookError
 from fasthook.lib.plural import for_count

@@ -1,4 +1,4 @@
--- Evidence: partitioned by day on the id, which begins with its time. Partitions: events/partitions.py.
+-- Evidence: partitioned by day on the id, which begins with its time. Partitions: events/storage/partitions.py.
 
 CREATE TABLE requests (
     id text COLLATE "C" PRIMARY KEY,

@@ -1,5 +1,5 @@
 -- One run of a transformation over one branch: how it ended, what it wrote to its console, what it made of the request.
--- What went in is the request's own row. Partitioned by day on the id, as all evidence: events/partitions.py.
+-- What went in is the request's own row. Partitioned by day on the id, as all evidence: events/storage/partitions.py.
 
 CREATE TABLE transformation_executions (
     id text COLLATE "C" PRIMARY KEY,

@@ -1,7 +1,7 @@
 """Retention: drops the evidence of days that are over their time, table by table, and the work that waited there.
 
 One day of a table a run, the oldest first: a number lowered by mistake costs a day before somebody reads the log, and
-not the history. What the numbers may be is checked at start (events/checks.py).
+not the history. What the numbers may be is checked at start (events/storage/checks.py).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import datetime
 import structlog
 from django.db import connection
 
-from events.partitions import PREFIXES, drop_partition, end_of, expired_partitions
+from events.storage.partitions import PREFIXES, drop_partition, end_of, expired_partitions
 from fasthook.lib.ids import first_id_at
 
 log = structlog.get_logger(__name__)

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from events import maintenance
 from events.maintenance import _delete_in_pages, keep_house, nudge_due_stages
 from events.models import DeduplicationKey, DeliveryJob, DiscardedRequests, RouteJob
-from events.partitions import PREFIXES, ensure_partitions
+from events.storage.partitions import PREFIXES, ensure_partitions
 from events.tests.plane import change, make_plane
 from events.tests.seed import Project, id_at, make_request
 from fasthook.lib.clock import utc_now

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import OperationalError, connection
 
-from events import partition_indexes
-from events.partition_indexes import create_index, drop_index
-from events.partitions import PREFIXES, ensure_partitions
+from events.storage import partition_indexes
+from events.storage.partition_indexes import create_index, drop_index
+from events.storage.partitions import PREFIXES, ensure_partitions
 from events.tests.seed import make_project, make_request
 from fasthook.lib.clock import utc_now
 

@@ -1,4 +1,4 @@
-"""Daily partitions of the evidence tables: made ahead of time, dropped when retention (events/retention.py) says so.
+"""Daily partitions of the evidence tables: made ahead of time, dropped when retention (`retention.py`) says so.
 
 A day's bounds are the smallest ids of its midnight and the next, so a row's partition follows from its id alone.
 """

@@ -12,11 +12,11 @@ from django.core.checks import Error
 from django.db import connection as database
 from structlog.testing import capture_logs
 
-from events import partitions
-from events.checks import check_retention
 from events.models import Attempt, DeliveryJob, Event, Request
-from events.partitions import PREFIXES, ensure_partitions
-from events.retention import drop_expired
+from events.storage import partitions
+from events.storage.checks import check_retention
+from events.storage.partitions import PREFIXES, ensure_partitions
+from events.storage.retention import drop_expired
 from events.tests.seed import Project, make_attempt, make_event, make_request
 
 OLD = datetime(2020, 5, 10, 12, tzinfo=UTC)

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from typing import Final
+
 from django.db import models
 from django.db.models.functions import Now
 
-from events.bulk.kinds import Kind
+from events.states import Move, Status, leaving
 from fasthook.lib.model_fields import IdField, RefField
+
+
+class Kind(StrEnum):
+    EVENT_RETRY = "event_bulk_retry"
+    EVENT_CANCEL = "event_bulk_cancel"
+    REQUEST_RETRY = "request_bulk_retry"
+
+
+EVENT_KINDS: Final = (Kind.EVENT_RETRY, Kind.EVENT_CANCEL)
+REQUEST_KINDS: Final = (Kind.REQUEST_RETRY,)
+
+# Guides: bulk retry targets failed or cancelled events, not held ones. What was delivered is retried one by one.
+TARGETS: Final[dict[Kind, tuple[str, ...]]] = {
+    Kind.EVENT_RETRY: (Status.CANCELLED.value, Status.FAILED.value),
+    Kind.EVENT_CANCEL: tuple(leaving(Move.CANCEL)),
+}
 
 
 class BulkStatus(models.TextChoices):
