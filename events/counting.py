@@ -19,32 +19,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from events.branching import Branch
-    from events.capture import CapturedRequest
     from events.queue import AttemptResult, ClaimedJob
 
 log = structlog.get_logger(__name__)
-
-
-def count_stored(requests: Sequence[CapturedRequest]) -> None:
-    """One committed group of ingress."""
-    accepted = [request.id for request in requests if request.rejection_cause is None]
-    rejected = {request.id: request.rejection_cause for request in requests if request.rejection_cause is not None}
-    registry.capture_group_requests.observe(len(requests))
-    registry.requests_accepted.add(len(accepted))
-    log.info("requests.stored", request_ids=accepted, **({"rejected": rejected} if rejected else {}))
-
-
-def count_claim(stage: str, tries: Sequence[int], *, limit: int) -> None:
-    """`tries` of each job that a claim took, `limit` what it might have taken."""
-    if not tries:
-        registry.claims.add(1, stage, "empty")
-        return
-    registry.claims.add(1, stage, "full" if len(tries) >= limit else "partial")
-    registry.claimed_jobs.observe(len(tries), stage)
-    expired = sum(number > 1 for number in tries)
-    if expired:
-        registry.leases_expired.add(expired, stage)
-        log.warning("leases.expired", stage=stage, jobs=expired)
 
 
 def count_routed(request_ids: Collection[str], branches: Sequence[Branch]) -> None:

@@ -31,11 +31,12 @@ from destinations.outbound.client import DeliveryClient
 from destinations.outbound.oauth2 import TokenFault
 from events import queue
 from events.attempts import Catalogs, Prepared, conclude, fail_unsent, prepare
-from events.counting import count_claim, count_first_wait
+from events.counting import count_first_wait
 from events.intake import Intake
 from events.lanes import TICK_S, BulkPace, Lane
 from events.queue import AttemptResult, ClaimedJob, ClaimRequest
 from events.recording import Recorder
+from events.storage.claim_counts import count_claim
 from fasthook.lib.nudge import begin, listening, recruit
 from fasthook.lib.outage_log import Outage
 from fasthook.lib.sql import DataConnection

@@ -14,8 +14,8 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from connections.sandbox.jobs import Message
-from events.capture import CapturedRequest, write_requests
 from events.gate import hold_gate
+from events.ingress.store import CapturedRequest, write_requests
 from events.models import Event, Request, RequestStatus
 from events.modified_request import RequestLimits, modify
 from events.refusals import ObjectState, Refusal, refuse_replay

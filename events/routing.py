@@ -24,9 +24,10 @@ from psycopg import Connection, Cursor
 from connections.sandbox.child import SandboxUnavailable
 from events.branch_rows import write_branches
 from events.branching import MAX_TRIES, Branch, RoutableRequest, Window, settle_windows
-from events.counting import count_claim, count_routed
+from events.counting import count_routed
 from events.evaluation import TRANSFORM_BUDGET_S, Evaluated, Evaluator
 from events.reevaluation import Reevaluator
+from events.storage.claim_counts import count_claim
 from events.storage.partitions import with_partitions
 from fasthook.lib.ids import time_of
 from fasthook.lib.nudge import begin, listening, nudge, recruit

@@ -13,7 +13,7 @@ from django.db import models, transaction
 import fasthook.celery  # noqa: F401 - nudges are sent through this application
 from connections.models import Connection
 from destinations.models import Destination
-from events.capture import CapturedRequest, write_requests
+from events.ingress.store import CapturedRequest, write_requests
 from events.models import DeliveryJob, Event
 from events.routing import Router
 from events.tests.seed import Project

@@ -12,10 +12,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from destinations.tests.receivers import OK, answers
-from events import capture as capture_module
 from events import queue
 from events.delivery import Deliverer
-from events.ingress import EvidenceBudget, Ingress
+from events.ingress import capture as capture_module
+from events.ingress.app import Ingress
+from events.ingress.evidence_budget import EvidenceBudget
+from events.ingress.tests.test_ingress import ask, call, chunks, run, scope_of
 from events.models import Attempt, DeliveryJob, Event, Request, RouteJob
 from events.routing import Router
 from events.settling import settle_all
@@ -23,7 +25,6 @@ from events.tests.plane import accept, accept_and_route, add_connection, add_des
 from events.tests.plane import set_job as set_delivery_job
 from events.tests.seed import Project
 from events.tests.test_delivery import deliver_to as deliver_prepared
-from events.tests.test_ingress import ask, call, chunks, run, scope_of
 from fasthook.lib.clock import utc_now
 from fasthook.lib.sql import DataConnection
 from fasthook.metrics.registry import TABLE

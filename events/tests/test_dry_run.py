@@ -14,8 +14,8 @@ from cryptography.fernet import Fernet
 from connections.models import Connection, Transformation
 from connections.sandbox.jobs import Message
 from connections.services import update_connection
-from events.capture import CapturedRequest
 from events.dry_run import DryRun, Subject, dry_run
+from events.ingress.store import CapturedRequest
 from events.models import DeliveryJob, Event, EventPayload, TransformationExecution
 from events.routing import Router
 from events.tests.plane import accept, add_connection, add_destination, add_source, captured, change, make_plane

@@ -1,7 +1,7 @@
 """Providers whose public keys lie on their own servers: PayPal, Plaid, fal.ai.
 
 A verifier says which document it wants (from hosts that are written here, over https), and judges when it has it.
-Fetching, caching and bounding are not done here (events/provider_documents.py).
+Fetching, caching and bounding are not done here (events/ingress/provider_keys.py).
 """
 
 from __future__ import annotations

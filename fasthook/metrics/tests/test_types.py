@@ -127,7 +127,7 @@ def test_every_error_code_of_an_attempt_has_its_outcome() -> None:
 def test_every_cause_and_process_is_declared() -> None:
     from local.supervisor.specs import process_specs
 
-    ingress = (ROOT / "events/ingress.py").read_text()
+    ingress = (ROOT / "events/ingress/app.py").read_text()
     assert set(re.findall(r'Rejection\(\s*\d+,\s*"([A-Z_]+)"', ingress)) < set(registry.REJECTION_CAUSES)
     assert set(re.findall(r'\banswer_unavailable\(\s*send,\s*"([A-Z_]+)"', ingress)) == set(registry.REFUSAL_REASONS)
     assert set(registry.IGNORED_CAUSES) == {cause.value for cause in NEVER_DELIVERED}

@@ -1,9 +1,8 @@
 """Capture: requests that arrive together are committed together, and each caller hears of it after the commit.
 
 One writer thread per process takes whatever waits, COPYs it in one statement, and tells the callers. While it writes,
-the next group gathers: under load groups grow by themselves, and a lone request waits for nobody. Routing's jobs are
-written in the same commit, by a trigger (migrations/sql/0002_route_jobs.sql). Rejected requests beyond their evidence
-budget are counted here instead of stored.
+the next group gathers: under load groups grow by themselves, and a lone request waits for nobody. Rejected requests
+beyond their evidence budget are counted here instead of stored.
 """
 
 from __future__ import annotations
@@ -13,22 +12,17 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
-from typing import Any
 
-import orjson
 import psycopg
 import structlog
 from django.conf import settings
-from psycopg import Connection
-from psycopg.types.json import Jsonb
 
-from events.counting import count_stored
+from events.ingress.counts import count_stored
+from events.ingress.store import CapturedRequest, add_discarded, write_requests
 from events.storage.partitions import with_partitions
-from fasthook.lib.ids import time_of
 from fasthook.lib.nudge import nudge
 from fasthook.lib.outage_log import Outage
 from fasthook.lib.sql import DataConnection
@@ -42,34 +36,6 @@ COUNT_S = 1.0
 GATHER_S = 0.002
 BACK_TO_BACK_S = 0.005
 LARGE_GROUP = 16
-
-
-@dataclass(frozen=True, slots=True)
-class CapturedRequest:
-    """One row of `requests`, before it is written. `headers` are pairs of lower-case name and value."""
-
-    id: str
-    team_id: str
-    source_id: str
-    rejection_cause: str | None
-    verified: bool
-    method: str
-    path: str
-    query: str
-    headers: Sequence[tuple[str, str]]
-    body: bytes | None
-    client_ip: str
-    handshake: bool = False
-    retry_parent_request_id: str | None = None
-    batch_operation_id: str | None = None
-
-    @property
-    def routed(self) -> bool:
-        return self.rejection_cause is None and not self.handshake
-
-    @property
-    def size(self) -> int:
-        return len(self.body or b"")
 
 
 class CaptureFailed(Exception):
@@ -194,7 +160,7 @@ class Capture:
             counted, self._discarded = self._discarded, Counter()
         rows = [(*key, count) for key, count in counted.items()]
         try:
-            self._database.run(_add_discarded, rows)
+            self._database.run(add_discarded, rows)
         except psycopg.Error as error:
             self._outage.failed("capture.discarded_uncounted", error, requests=sum(counted.values()))
             with self._discarded_lock:
@@ -209,68 +175,6 @@ def _resolve(group: list[_Waiting], error: Exception | None) -> None:
             waiting.caller.set_result(None)
         else:
             waiting.caller.set_exception(CaptureFailed(str(error)))
-
-
-_REQUEST_COLUMNS = {
-    "id": "text",
-    "team_id": "text",
-    "source_id": "text",
-    "status": "text",
-    "rejection_cause": "text",
-    "verified": "bool",
-    "handshake": "bool",
-    "method": "text",
-    "path": "text",
-    "query": "text",
-    "headers": "jsonb",
-    "body": "bytea",
-    "client_ip": "text",
-    "retry_parent_request_id": "text",
-    "batch_operation_id": "text",
-    "created_at": "timestamptz",
-    "ingested_at": "timestamptz",
-}
-_COPY_REQUESTS = f"COPY requests ({', '.join(_REQUEST_COLUMNS)}) FROM STDIN (FORMAT BINARY)"
-_ADD_DISCARDED = """
-INSERT INTO discarded_requests (team_id, source_id, minute, rejection_cause, count) VALUES (%s, %s, %s, %s, %s)
-ON CONFLICT (source_id, minute, rejection_cause) DO UPDATE SET count = discarded_requests.count + excluded.count
-"""
-
-
-def write_requests(connection: Connection[Any], requests: Sequence[CapturedRequest]) -> None:
-    """Writes requests and, by the table's trigger, the jobs of those that are to be routed: all of them or none."""
-    now = datetime.now(UTC)
-    with connection.cursor() as cursor, cursor.copy(_COPY_REQUESTS) as copy:
-        copy.set_types(list(_REQUEST_COLUMNS.values()))
-        for request in requests:
-            copy.write_row(_row(request, now))
-
-
-def _row(request: CapturedRequest, now: datetime) -> tuple[Any, ...]:
-    return (
-        request.id,
-        request.team_id,
-        request.source_id,
-        "accepted" if request.rejection_cause is None else "rejected",
-        request.rejection_cause,
-        request.verified,
-        request.handshake,
-        request.method,
-        request.path,
-        request.query,
-        Jsonb(request.headers, dumps=orjson.dumps),
-        request.body,
-        request.client_ip,
-        request.retry_parent_request_id,
-        request.batch_operation_id,
-        time_of(request.id),
-        now,
-    )
-
-
-def _add_discarded(connection: Connection[Any], rows: Sequence[tuple[Any, ...]]) -> None:
-    with connection.transaction(), connection.cursor() as cursor:
-        cursor.executemany(_ADD_DISCARDED, rows)
 
 
 class _Nudger:

@@ -12,9 +12,11 @@ import psycopg
 import pytest
 from django.db import DatabaseError
 
-from events import capture as capture_module
-from events.inbound_body import HeldBytes, Overloaded
-from events.ingress import EvidenceBudget, Ingress, SourceAddress, _refresh
+from events.ingress import capture as capture_module
+from events.ingress.address import SourceAddress
+from events.ingress.app import Ingress, _refresh
+from events.ingress.body import HeldBytes, Overloaded
+from events.ingress.evidence_budget import EvidenceBudget
 from events.models import DiscardedRequests, Request, RouteJob
 from events.tests.plane import add_source, change, make_plane
 from events.tests.seed import Project
@@ -334,8 +336,8 @@ def test_without_postgres_a_process_starts_and_answers_503(project: Project, mon
     def refuse(*_: Any) -> None:
         raise DatabaseError("away")
 
-    monkeypatch.setattr("events.ingress._refresh", refuse)
-    monkeypatch.setattr("events.ingress._START_PATIENCE_S", 0.05)
+    monkeypatch.setattr("events.ingress.app._refresh", refuse)
+    monkeypatch.setattr("events.ingress.app._START_PATIENCE_S", 0.05)
 
     assert first_status_after_start() == 503
 

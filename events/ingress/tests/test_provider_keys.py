@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from events import provider_documents
-from events.provider_documents import (
+from events.ingress import provider_keys
+from events.ingress.provider_keys import (
     FETCHES_PER_DOMAIN_AND_MINUTE,
     KEPT_DOCUMENTS,
     KEPT_S,
@@ -24,7 +24,7 @@ KEY = KeyRequest("https://keys.provider.test/1.pem")
 class Clock:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
-        monkeypatch.setattr(provider_documents.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(provider_keys.time, "monotonic", lambda: self.now)
 
 
 class Provider:
@@ -86,7 +86,7 @@ def test_a_failure_is_remembered_for_a_moment(clock: Clock) -> None:
     async def work(documents: ProviderDocuments, provider: Provider) -> list[Any]:
         provider.answers[KEY.url] = None
         seen: list[Any] = [await outcome(documents), await outcome(documents), len(provider.asked)]
-        clock.now += provider_documents.FAILED_S + 0.1
+        clock.now += provider_keys.FAILED_S + 0.1
         del provider.answers[KEY.url]
         return [*seen, await outcome(documents)]
 
@@ -104,7 +104,7 @@ def test_an_old_document_is_better_than_none(clock: Clock) -> None:
 
 
 def test_a_slow_provider_holds_a_caller_only_so_long_and_its_answer_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(provider_documents, "WAIT_S", 0.01)
+    monkeypatch.setattr(provider_keys, "WAIT_S", 0.01)
 
     async def work(documents: ProviderDocuments, provider: Provider) -> list[Any]:
         provider.gate = asyncio.Event()

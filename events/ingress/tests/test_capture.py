@@ -11,8 +11,9 @@ import psycopg
 import pytest
 from django.db import connection as database
 
-from events import capture as module
-from events.capture import Capture, CapturedRequest, CaptureFailed
+from events.ingress import capture as module
+from events.ingress.capture import Capture, CaptureFailed
+from events.ingress.store import CapturedRequest
 from events.models import DiscardedRequests, Request, RouteJob
 from events.storage.partitions import ensure_partitions
 from events.tests.plane import captured
@@ -176,14 +177,14 @@ def test_discarded_requests_are_counted_by_source_minute_and_cause(project: Proj
 
 def test_counts_outlast_an_absent_postgres(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "COUNT_S", 0.0)
-    real, failures = module._add_discarded, [psycopg.OperationalError("away")]
+    real, failures = module.add_discarded, [psycopg.OperationalError("away")]
 
     def add(connection: Any, rows: Any) -> None:
         if failures:
             raise failures.pop()
         real(connection, rows)
 
-    monkeypatch.setattr(module, "_add_discarded", add)
+    monkeypatch.setattr(module, "add_discarded", add)
 
     async def work(capture: Capture) -> None:
         capture.discard(team_id=project.team.id, source_id=project.source.id, cause="X", now=MINUTE)

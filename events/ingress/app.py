@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import time
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import psycopg
 import structlog
@@ -21,11 +19,13 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 from psycopg import Connection
 
-from events.authentication import Authentication, TryAgain
-from events.capture import Capture, CapturedRequest, CaptureFailed
-from events.inbound import InboundReader
-from events.inbound_body import Body, Disconnected, HeldBytes, Overloaded, Receive, Scope, header_of
-from events.ingress_answers import (
+from events.ingress.address import SourceAddress
+from events.ingress.authentication import Authentication, TryAgain
+from events.ingress.body import Body, Disconnected, HeldBytes, Overloaded, Receive, Scope
+from events.ingress.capture import Capture, CaptureFailed
+from events.ingress.evidence_budget import EvidenceBudget
+from events.ingress.request import InboundReader
+from events.ingress.responses import (
     Rejection,
     Send,
     answer_accepted,
@@ -33,6 +33,7 @@ from events.ingress_answers import (
     answer_rejected,
     answer_unavailable,
 )
+from events.ingress.store import CapturedRequest
 from fasthook.lib.ids import new_id
 from fasthook.lib.outage_log import Outage
 from fasthook.lib.sql import DataConnection
@@ -49,33 +50,9 @@ _REFRESH_S = 0.5
 _START_PATIENCE_S = 3.0
 # Calls of unknown sources share one look at the database in this time, however many they are.
 _LOOK_AGAIN_S = 0.02
-# Stands for the slug while the template is taken apart; no host name or path holds it by chance.
-_SLUG = "slug0000000000"
 # Counted under this name in discarded_requests when it is over the budget.
 _HANDSHAKE = "HANDSHAKE"
 _HIDDEN = "****"
-
-
-class SourceAddress:
-    """Finds the slug in a call's address, by the form of INGRESS_URL_TEMPLATE: in the path, or in the host name."""
-
-    def __init__(self, template: str) -> None:
-        url = urlsplit(template.format(base="http://base", slug=_SLUG))
-        before, slug, after = (url.hostname or "").partition(_SLUG)
-        self._host = re.compile(f"{re.escape(before)}([a-z0-9]+){re.escape(after)}") if slug else None
-        self._prefix = url.path.partition(_SLUG)[0]
-
-    def split(self, scope: Scope) -> tuple[str, str] | None:
-        """(slug, the rest of the path as it came) or None when the call is not for a source."""
-        path: str = scope["raw_path"].decode("latin-1")
-        if self._host is not None:
-            host = header_of(scope, b"host").rpartition(":")[0] or header_of(scope, b"host")
-            match = self._host.fullmatch(host.lower())
-            return (match[1], _rest(path)) if match else None
-        if not path.startswith(self._prefix):
-            return None
-        slug, slash, rest = path[len(self._prefix) :].partition("/")
-        return slug, _rest(slash + rest)
 
 
 class Ingress:
@@ -251,24 +228,6 @@ class Ingress:
             log.exception("catalog.stale")
 
 
-class EvidenceBudget:
-    """How much evidence of rejected requests a source may still leave in this minute, in this process."""
-
-    def __init__(self, per_minute: int) -> None:
-        self._per_minute = per_minute
-        self._minute = -1
-        self._used: dict[str, int] = {}
-
-    def allows(self, source_id: str, *, now: float) -> bool:
-        """`now` in seconds of any steady clock."""
-        minute = int(now // 60)
-        if minute != self._minute:
-            self._minute, self._used = minute, {}
-        used = self._used.get(source_id, 0)
-        self._used[source_id] = used + 1
-        return used < self._per_minute
-
-
 def _refresh(catalog: SourceCatalog, versions: DataConnection) -> None:
     """Looks at the version on a connection of its own, since that is most of what an idle web process does."""
     version = versions.run(_read_version)
@@ -288,7 +247,3 @@ def _method_refused(source: SourceEntry, method: str) -> Rejection:
     allowed = ", ".join(sorted(source.methods))
     message = f"this source takes {allowed}, not {method}"
     return Rejection(405, "SOURCE_METHOD_NOT_ALLOWED", message, ((b"allow", allowed.encode()),))
-
-
-def _rest(path: str) -> str:
-    return "" if path == "/" else path

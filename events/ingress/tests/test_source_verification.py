@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 import structlog
 
-from events.authentication import Authentication
-from events.ingress import EvidenceBudget, Ingress
+from events.ingress.app import Ingress
+from events.ingress.authentication import Authentication
+from events.ingress.evidence_budget import EvidenceBudget
+from events.ingress.provider_keys import ProviderDocuments
+from events.ingress.tests.test_ingress import API_KEY, Answer, ask, call, chunks, run, scope_of
 from events.models import DiscardedRequests, Request, RouteJob
-from events.provider_documents import ProviderDocuments
 from events.tests.plane import change, make_plane
 from events.tests.seed import Project
-from events.tests.test_ingress import API_KEY, Answer, ask, call, chunks, run, scope_of
 from fasthook.lib.clock import utc_now
 from sources.models import Source
 from sources.tests.provider_samples import (

@@ -11,8 +11,8 @@ import structlog
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, connection
 
-from events.capture import CaptureFailed
-from events.provider_documents import DocumentUnavailable, ProviderDocuments
+from events.ingress.capture import CaptureFailed
+from events.ingress.provider_keys import DocumentUnavailable, ProviderDocuments
 from sources.catalog import SourceEntry
 from sources.services import learn_secret
 from sources.verification.request import InboundRequest

@@ -1,0 +1,24 @@
+"""Counts of claims: how full each was, and how many jobs had outlived a lease."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import structlog
+
+from fasthook.metrics import registry
+
+log = structlog.get_logger(__name__)
+
+
+def count_claim(stage: str, tries: Sequence[int], *, limit: int) -> None:
+    """`tries` of each job that a claim took, `limit` what it might have taken."""
+    if not tries:
+        registry.claims.add(1, stage, "empty")
+        return
+    registry.claims.add(1, stage, "full" if len(tries) >= limit else "partial")
+    registry.claimed_jobs.observe(len(tries), stage)
+    expired = sum(number > 1 for number in tries)
+    if expired:
+        registry.leases_expired.add(expired, stage)
+        log.warning("leases.expired", stage=stage, jobs=expired)
