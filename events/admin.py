@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from events.branching import TRANSFORMATION_FAILED
 from events.bulk.services import cancel_operation
 from events.models import (
     Attempt,
@@ -25,6 +24,7 @@ from events.models import (
 from events.models.backtests import UNFINISHED
 from events.models.bulk import ONGOING
 from events.rehearsals.services import cancel_rehearsal
+from events.routing.decide import TRANSFORMATION_FAILED
 from fasthook.admin.actions import SafeAction, confirmed
 from fasthook.admin.fields import Shown, linked, moment
 from fasthook.admin.staff import EvidenceAdmin

@@ -27,13 +27,8 @@ from events.selectors import (
     list_ignored_events,
     list_requests,
 )
-from events.serializers import (
-    attempt_answer,
-    data_answer,
-    event_answer,
-    latest_input_answer,
-    request_answer,
-)
+from events.serializers import attempt_answer, event_answer, latest_input_answer, request_answer
+from events.storage.payload_json import data_answer
 from events.storage.payloads import Payload, payload_of, payload_of_event, read_event_payloads, read_payloads
 from fasthook.api.describe import filter_parameters
 from fasthook.api.filters import read_params

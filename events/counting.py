@@ -18,24 +18,9 @@ from fasthook.metrics import registry
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from events.branching import Branch
     from events.queue import AttemptResult, ClaimedJob
 
 log = structlog.get_logger(__name__)
-
-
-def count_routed(request_ids: Collection[str], branches: Sequence[Branch]) -> None:
-    """One committed batch of routing."""
-    if not request_ids:
-        return
-    registry.requests_routed.add(len(request_ids))
-    ignored = Counter(branch.ignored_cause.value for branch in branches if branch.ignored_cause is not None)
-    created = Counter(branch.status.value for branch in branches if branch.ignored_cause is None)
-    for cause, count in ignored.items():
-        registry.branches_ignored.add(count, cause)
-    for status, count in created.items():
-        registry.events_created.add(count, status)
-    log.info("requests.routed", request_ids=list(request_ids), event_ids=[branch.event_id for branch in branches])
 
 
 def count_first_wait(job: ClaimedJob, connection: ConnectionEntry | None, *, now: datetime) -> None:

@@ -23,10 +23,11 @@ from connections.transformations.catalog import TransformationEntry, read_transf
 from connections.transformations.services import read_env
 from connections.transformations.trial import error_answer, try_out
 from destinations.catalog import DestinationEntry, read_destination
-from events.branching import Branch, RoutableRequest, Window, begin_branch, finish_branch, rule_input, settle_windows
-from events.evaluation import SQL
+from events.routing.decide import Branch, RoutableRequest, begin_branch, finish_branch, rule_input
+from events.routing.dedup import Window, settle_windows
+from events.routing.dedup import SQL
+from events.routing.transform import GONE, context_of, unable
 from events.states import IgnoredCause, Status
-from events.transforming import GONE, context_of, unable
 from fasthook.lib.clock import iso
 from fasthook.lib.errors import invalid
 from teams.scoping import for_team

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from connections.models import Transformation
 from connections.transformations.serializers import LogLineOutput, RunErrorOutput
-from events.executions import execution_answer, execution_detail
+from events.executions_answers import execution_answer, execution_detail
 from events.list_filters import ExecutionFilter
 from events.models import ExecutionStatus, Request
 from events.outputs import DataOutput, evidence_list

@@ -1,6 +1,6 @@
 """Replay, a page at a time: events are queued again or cancelled, requests are accepted again.
 
-The caller's transaction holds the gate (events/gate.py), and the caller nudges `stages` after its commit. A page is a
+The caller's transaction holds the configuration lock, and the caller nudges `stages` after its commit. A page is a
 handful of statements however long it is; PAGE is what it should hold at most. What may not be moved is passed over and
 told by its code (events/refusals.py).
 
@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from events.gate import Door
 from events.refusals import EventState, ObjectState, Refusal, Route, refuse_cancel, refuse_replay, refuse_retry
 from events.states import IgnoredCause, Status, Trigger, rank_of
+from events.storage.config_lock import Door
 from fasthook.lib.ids import new_id, time_of
 from fasthook.lib.sql import load_statements
 

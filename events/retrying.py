@@ -14,7 +14,6 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from connections.sandbox.jobs import Message
-from events.gate import hold_gate
 from events.ingress.store import CapturedRequest, write_requests
 from events.models import Event, Request, RequestStatus
 from events.modified_request import RequestLimits, modify
@@ -22,6 +21,7 @@ from events.refusals import ObjectState, Refusal, refuse_replay
 from events.replay import cancel_events, replay_requests, requeue_events
 from events.selectors import get_event, get_request
 from events.states import IgnoredCause, Trigger
+from events.storage.config_lock import lock_configuration_for_page
 from events.storage.partitions import with_partitions
 from fasthook.lib.errors import Conflict
 from fasthook.lib.ids import new_id
@@ -105,7 +105,7 @@ def _attempt(act: Any) -> Refusal | None:
 
 @transaction.atomic
 def _requeue(actor: Actor, row: Event) -> Refusal | None:
-    hold_gate(connection)
+    lock_configuration_for_page(connection)
     result = requeue_events(connection, [row.id], trigger=Trigger.MANUAL)
     for stage in result.stages:
         nudge_after_commit(stage)
@@ -116,7 +116,7 @@ def _requeue(actor: Actor, row: Event) -> Refusal | None:
 
 @transaction.atomic
 def _cancel(actor: Actor, row: Event) -> Refusal | None:
-    hold_gate(connection)
+    lock_configuration_for_page(connection)
     result = cancel_events(connection, [row.id], cause=IgnoredCause.CANCELLED_BY_OPERATOR)
     if result.cancelled:
         record(actor, "event.cancelled", row)
@@ -125,7 +125,7 @@ def _cancel(actor: Actor, row: Event) -> Refusal | None:
 
 @transaction.atomic
 def _replay(actor: Actor, parent: Request) -> str:
-    hold_gate(connection)
+    lock_configuration_for_page(connection)
     result = replay_requests(connection, [parent.id])
     if refusal := result.skipped.get(parent.id):
         raise _conflict(refusal, "the request cannot be retried", request=parent)
@@ -137,7 +137,7 @@ def _replay(actor: Actor, parent: Request) -> str:
 
 @transaction.atomic
 def _accept(actor: Actor, parent: Request, *, message: Message, has_body: bool) -> str:
-    hold_gate(connection)
+    lock_configuration_for_page(connection)
     source = Source.objects.filter(pk=parent.source_id).first()
     state = ObjectState(
         deleted=source is None or source.deleted_at is not None,

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
-import orjson
-
-from connections.rules.payload import parse_query
 from events.models import Attempt, Event, Request
 from events.selectors import BranchCounts
+from events.storage.payload_json import data_answer
 from events.storage.payloads import Payload
 from fasthook.lib.clock import iso
-from fasthook.lib.headers import merge_headers
 from fasthook.lib.ids import time_of
 
 
@@ -88,44 +84,6 @@ def attempt_answer(attempt: Attempt) -> dict[str, Any]:
     return answer if attempt.error_message is None else {**answer, "error_message": attempt.error_message}
 
 
-def data_answer(payload: Payload | None) -> dict[str, Any] | None:
-    """`data` of requests and events: None when the evidence is gone.
-
-    `body` is the JSON value, else text, else base64 (`body_encoding`); null when empty or never stored. A body that was
-    cut for a list has `body_truncated`, and is never JSON.
-    """
-    if payload is None:
-        return None
-    body, encoding = body_answer(payload.body, truncated=payload.truncated)
-    return {
-        "method": payload.method,
-        "path": payload.path,
-        "query": payload.query,
-        "parsed_query": parse_query(payload.query),
-        "headers": merge_headers(payload.headers),
-        "body": body,
-        "body_encoding": encoding,
-        "body_size": payload.body_size,
-        "body_truncated": payload.truncated,
-    }
-
-
-def body_answer(body: bytes | None, *, truncated: bool) -> tuple[Any, str]:
-    """The body and how it is encoded: `json`, `text` or `base64`."""
-    if not body:
-        return None, "text"
-    if not truncated and _is_json(body):
-        # As it came: parsing and writing it again would round long numbers and drop repeated keys.
-        return orjson.Fragment(body), "json"
-    try:
-        return body.decode(), "text"
-    except UnicodeDecodeError as fault:
-        # A cut may fall inside a character of up to four bytes.
-        if truncated and len(body) - fault.start < 4 and fault.reason == "unexpected end of data":
-            return body[: fault.start].decode(), "text"
-    return base64.b64encode(body).decode(), "base64"
-
-
 def latest_input_answer(connection_id: str, request: Request | None, payload: Payload | None) -> dict[str, Any]:
     if request is None or payload is None:
         return {"connection_id": connection_id, "latest_input": None}
@@ -147,11 +105,3 @@ def latest_input_answer(connection_id: str, request: Request | None, payload: Pa
 def made_at(identifier: str) -> str | None:
     """`created_at` of evidence: the id's own time, which is what lists order and range by."""
     return iso(time_of(identifier))
-
-
-def _is_json(body: bytes) -> bool:
-    try:
-        orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return False
-    return True

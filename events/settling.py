@@ -19,8 +19,8 @@ from django.db import OperationalError, connection, transaction
 
 from connections.models import Connection
 from destinations.models import Destination
-from events.gate import hold_gate
 from events.states import IgnoredCause, Move, Rank, leaving
+from events.storage.config_lock import lock_configuration_for_page
 from fasthook.lib.nudge import nudge
 from fasthook.lib.sql import load_statements
 from fasthook.metrics import registry
@@ -78,7 +78,7 @@ def _settle_page(identifier: str, settle_page: Callable[[str], int]) -> int:
 def _settle_connection(connection_id: str) -> int:
     """One page; 0 when there is nothing to move now. Clears the mark when there never will be."""
     with transaction.atomic():
-        hold_gate(connection)
+        lock_configuration_for_page(connection)
         row = _take_row(Connection, connection_id)
         if row is None:
             return 0
@@ -101,7 +101,7 @@ def _settle_connection(connection_id: str) -> int:
 
 def _settle_destination(destination_id: str) -> int:
     with transaction.atomic():
-        hold_gate(connection)
+        lock_configuration_for_page(connection)
         row = _take_row(Destination, destination_id)
         if row is None:
             return 0

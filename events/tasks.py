@@ -16,7 +16,7 @@ from django.db import InterfaceError, OperationalError
 
 from events.delivery import Deliverer
 from events.maintenance import keep_house, nudge_due_stages
-from events.routing import Router
+from events.routing.worker import Router
 from events.settling import settle_all
 from events.turns import BulkWork
 from fasthook.lib.clock import utc_now

@@ -47,7 +47,7 @@ def wait_until_settled(account: Account, operation: dict[str, Any]) -> dict[str,
     return wait_until(settled, 30, lambda: str(read(account, operation)))  # type: ignore[no-any-return]
 
 
-def hold_gate(database: psycopg.Connection[Any]) -> None:
+def lock_configuration_for_page(database: psycopg.Connection[Any]) -> None:
     """No page gets beyond finding its rows."""
     database.execute("SELECT pg_advisory_lock(%s)", [CONFIG_GATE])
 
@@ -61,7 +61,7 @@ def test_two_kills_in_the_middle_of_a_page_and_a_cancel_retry_nothing_twice(
 ) -> None:
     _, connection = fail(account, receiver)
     with breakable.database() as gate, breakable.database() as other:
-        hold_gate(gate)
+        lock_configuration_for_page(gate)
         operation = start(account, connection, status="FAILED")
         assert (operation["total_count"], operation["status"]) == (EVENTS, "PLANNED")
         for _ in range(2):
@@ -73,7 +73,7 @@ def test_two_kills_in_the_middle_of_a_page_and_a_cancel_retry_nothing_twice(
                 wait_until(lambda: gate.execute(_AT_SAVING).fetchone() == (1,), 15, "its page is about to be saved")
                 breakable.kill("bulk")
             # Its page ends with its connection, and lets the gate go.
-            hold_gate(gate)
+            lock_configuration_for_page(gate)
             assert read(account, operation)["queued_count"] == 0
             let_lease_lapse(other, operation)
             breakable.launch("bulk")

@@ -19,10 +19,10 @@ from events.bounded_reads import bounded_read
 from events.bulk import progress
 from events.bulk.progress import Lease, PageCounts
 from events.bulk.selection import Selection, about_text, read_candidates, still_matching
-from events.gate import hold_gate
 from events.models.bulk import BulkOperation, Kind
 from events.refusals import Refusal
 from events.states import IgnoredCause, Trigger
+from events.storage.config_lock import lock_configuration_for_page
 from events.storage.partitions import ensure_partitions
 
 
@@ -61,7 +61,7 @@ def _write(
 ) -> Page:
     with transaction.atomic():
         _read_by_index()
-        hold_gate(connection)
+        lock_configuration_for_page(connection)
         page = _act(selection, wanted, batch_operation_id=operation.id)
         if not progress.save_page(lease, operation, page.counts, position=position):
             raise Lost

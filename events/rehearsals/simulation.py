@@ -11,10 +11,10 @@ from connections.models import Connection
 from connections.sandbox.jobs import ErrorKind, Job, Outcome, RunStatus
 from connections.sandbox.sandbox import Sandbox
 from connections.transformations.trial import sandbox_limits
-from events.branching import Branch, RoutableRequest, begin_branch, finish_branch, looks_at_payload
 from events.rehearsals.planning import FrozenTransformation, Plan
 from events.rehearsals.windows import SimulatedWindows
-from events.transforming import context_of
+from events.routing.decide import Branch, RoutableRequest, begin_branch, finish_branch, looks_at_payload
+from events.routing.transform import context_of
 from fasthook.lib.clock import iso
 
 # What a page may spend on transformations, well within its lease; the rest of the page is the beginning of the next.

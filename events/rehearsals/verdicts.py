@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from events.branching import TRANSFORMATION_FAILED, Branch
+from events.routing.decide import TRANSFORMATION_FAILED, Branch
 from events.states import IgnoredCause, Status
 
 MAX_ERROR_CHARACTERS: Final = 500

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from events.branching import Branch, Window, settle_windows
+from events.routing.decide import Branch
+from events.routing.dedup import Window, settle_windows
 
 # Looking for windows that are over begins at so many, and again whenever they have doubled.
 LOOK_AT: Final = 1024

@@ -15,7 +15,7 @@ from connections.models import Connection
 from destinations.models import Destination
 from events.ingress.store import CapturedRequest, write_requests
 from events.models import DeliveryJob, Event
-from events.routing import Router
+from events.routing.worker import Router
 from events.tests.seed import Project
 from fasthook.lib.clock import utc_now
 from fasthook.lib.ids import new_id

@@ -9,8 +9,8 @@ from uuid import uuid4
 
 from django.db import connection, transaction
 
-from events.gate import Door, hold_gate
 from events.queue import AttemptResult, ClaimedJob, ClaimRequest, claim_due_jobs
+from events.storage.config_lock import Door, lock_configuration_for_page
 from fasthook.lib.ids import new_id
 from fasthook.lib.sql import DataConnection
 
@@ -35,7 +35,7 @@ def failure(job: ClaimedJob, *, next_attempt_at: datetime | None = None) -> Atte
 
 def within_gate(act: Callable[[Door], Result]) -> Result:
     with transaction.atomic():
-        hold_gate(connection)
+        lock_configuration_for_page(connection)
         return act(connection)
 
 

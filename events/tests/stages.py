@@ -9,7 +9,7 @@ import pytest
 
 from events import delivery
 from events.delivery import Deliverer
-from events.routing import Router
+from events.routing.worker import Router
 from events.tests.plane import make_plane
 from events.tests.seed import Project
 from fasthook.lib.sql import DataConnection

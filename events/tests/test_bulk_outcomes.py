@@ -14,7 +14,7 @@ from events.models import Attempt, DeliveryJob, Event, Request
 from events.models.bulk import BulkOperation
 from events.queue import ClaimedJob, finish_attempts, release_jobs
 from events.replay import cancel_events, requeue_events
-from events.routing import Router
+from events.routing.worker import Router
 from events.settling import settle_all
 from events.states import IgnoredCause, Trigger
 from events.storage.partitions import PREFIXES, ensure_partitions

@@ -19,7 +19,7 @@ from events.ingress.app import Ingress
 from events.ingress.evidence_budget import EvidenceBudget
 from events.ingress.tests.test_ingress import ask, call, chunks, run, scope_of
 from events.models import Attempt, DeliveryJob, Event, Request, RouteJob
-from events.routing import Router
+from events.routing.worker import Router
 from events.settling import settle_all
 from events.tests.plane import accept, accept_and_route, add_connection, add_destination, captured, change, make_plane
 from events.tests.plane import set_job as set_delivery_job

@@ -17,7 +17,7 @@ from connections.services import update_connection
 from events.dry_run import DryRun, Subject, dry_run
 from events.ingress.store import CapturedRequest
 from events.models import DeliveryJob, Event, EventPayload, TransformationExecution
-from events.routing import Router
+from events.routing.worker import Router
 from events.tests.plane import accept, add_connection, add_destination, add_source, captured, change, make_plane
 from events.tests.random_rules import draw_code, draw_message, draw_rules
 from events.tests.seed import Project

@@ -5,7 +5,7 @@ import base64
 import orjson
 import pytest
 
-from events.serializers import body_answer, data_answer
+from events.storage.payload_json import body_answer, data_answer
 from events.storage.payloads import Payload
 
 

@@ -9,10 +9,11 @@ import pytest
 
 from connections.catalog import ConnectionEntry
 from connections.rules.evaluate import compile_rules
-from events.branching import Branch, RoutableRequest, Window
 from events.rehearsals.tally import MAX_SAMPLES, WOULD_BE, Tally, complete_counts
 from events.rehearsals.verdicts import Comparison, PastBranch, Verdict, judge, verdict_of_past
 from events.rehearsals.windows import LOOK_AT, SimulatedWindows
+from events.routing.decide import Branch, RoutableRequest
+from events.routing.dedup import Window
 from events.states import IgnoredCause, Status
 from events.tests.seed import id_at
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from events.gate import hold_gate
 from events.models import Attempt, DeliveryJob, Event, Request, RouteJob
 from events.queue import finish_attempts
 from events.refusals import Refusal
 from events.replay import Cancelled, Requeued, cancel_events, replay_requests, requeue_events
 from events.states import IgnoredCause, Trigger
+from events.storage.config_lock import lock_configuration_for_page
 from events.tests.plane import accept, accept_and_route, add_connection, captured, change, set_job
 from events.tests.replaying import claim, failure, success, within_gate
 from events.tests.seed import Project
@@ -173,7 +173,7 @@ def test_a_page_may_come_through_the_data_planes_own_door(project: Project, door
 
     def page(connection: Any) -> tuple[Requeued, Cancelled]:
         with connection.transaction():
-            hold_gate(connection)
+            lock_configuration_for_page(connection)
             return (
                 requeue_events(connection, ids[:1], trigger=Trigger.BULK_RETRY, batch_operation_id=BATCH),
                 cancel_events(connection, ids, cause=IgnoredCause.CANCELLED_IN_BULK, batch_operation_id="bch_2"),

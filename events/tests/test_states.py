@@ -13,7 +13,7 @@ from fasthook.lib.clock import utc_now
 from fasthook.lib.sql import load_statements
 from fasthook.testing import ROOT
 
-SQL = ROOT / "events" / "sql"
+EVENTS = ROOT / "events"
 
 
 @pytest.mark.parametrize(
@@ -26,12 +26,14 @@ SQL = ROOT / "events" / "sql"
     ],
 )
 def test_a_statement_moves_events_where_the_table_says(file: str, statement: str, move: Move) -> None:
-    sql = load_statements(SQL / f"{file}.sql")[statement]
+    sql = load_statements(EVENTS / f"sql/{file}.sql")[statement]
     assert re.findall(r"UPDATE events\s+SET status = '(\w+)'", sql) == [MOVES[move][1].value]
 
 
 def test_no_other_statement_names_a_status_of_its_own() -> None:
-    for file in SQL.glob("*.sql"):
+    for file in EVENTS.rglob("sql/*.sql"):
+        if "migrations" in file.parts:
+            continue
         for name, sql in load_statements(file).items():
             targets = set(re.findall(r"SET status = '(\w+)'", sql))
             assert targets <= {"HOLD", "CANCELLED", "QUEUED"}, name

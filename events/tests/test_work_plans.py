@@ -13,7 +13,6 @@ from django.db import connection
 from connections.models import Connection
 from destinations.models import Destination
 from events import maintenance, settling
-from events.evaluation import SQL as EVALUATION
 from events.maintenance import nudge_due_stages
 from events.queue import (
     AttemptResult,
@@ -25,7 +24,8 @@ from events.queue import (
     renew_lanes,
     renew_leases,
 )
-from events.routing import SQL as ROUTING
+from events.routing.claims import SQL as CLAIMS
+from events.routing.evaluate import SQL as EVALUATE
 from events.tests.explaining import ExplainingCursor, Reading, explained
 from events.tests.seeded import History
 from fasthook.lib.clock import utc_now
@@ -202,11 +202,11 @@ def test_routing_reads_its_batch(backlog: History, explaining: list[Reading], be
     explaining.clear()
     raw, token = connection.connection, uuid4()
     claimed = raw.execute(
-        ROUTING["claim_route_jobs"], {"slow": False, "limit": LIMIT, "bytes": 10**9, "lease_s": 10.0, "token": token}
+        CLAIMS["claim_route_jobs"], {"slow": False, "limit": LIMIT, "bytes": 10**9, "lease_s": 10.0, "token": token}
     )
     ids = [row[0] for row in claimed.fetchall()]
-    raw.execute(EVALUATION["read_payloads"], {"ids": ids})
-    raw.execute(ROUTING["finish_route_jobs"], {"ids": ids, "token": token})
+    raw.execute(EVALUATE["read_payloads"], {"ids": ids})
+    raw.execute(CLAIMS["finish_route_jobs"], {"ids": ids, "token": token})
     assert len(ids) == LIMIT
     for reading in explaining:
         assert reading.sequential == set(), reading.statement

@@ -6,7 +6,7 @@ from typing import Any
 
 from connections.models import Connection, Transformation
 from events.models import Event
-from events.routing import Router
+from events.routing.worker import Router
 from events.tests.plane import add_connection, change
 from events.tests.seed import Project
 from fasthook.lib.ids import new_id

@@ -8,15 +8,8 @@ import pytest
 from fasthook.lib.sql import load_statements
 from fasthook.testing import ROOT
 
-FOLDERS = (
-    "events/sql",
-    "events/bulk/sql",
-    "events/trace/sql",
-    "alerts/sql",
-    "alerts/conditions/sql",
-    "metrics/prometheus/sql",
-)
-SQL_FILES = sorted(file for folder in FOLDERS for file in (ROOT / folder).glob("*.sql"))
+APPS = ("alerts", "events", "metrics")
+SQL_FILES = sorted(file for app in APPS for file in (ROOT / app).rglob("sql/*.sql") if "migrations" not in file.parts)
 
 
 def test_statements_are_found_by_the_line_above_them(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import orjson
 from psycopg import Cursor
 from psycopg.types.json import Jsonb
 
-from events.branching import Branch
-from events.executions import EXECUTION_COLUMNS, execution_row
+from events.routing.decide import Branch
+from events.routing.execution_rows import EXECUTION_COLUMNS, execution_row
 from events.states import Rank, Status, Trigger
 
 _EVENT_COLUMNS = {

@@ -14,7 +14,7 @@ from connections.sandbox.child import SandboxUnavailable
 from connections.sandbox.sandbox import Sandbox
 from events.models import DeliveryJob, Event, EventPayload, TransformationExecution
 from events.replay import cancel_events, requeue_events
-from events.routing import Router
+from events.routing.worker import Router
 from events.settling import settle_all
 from events.states import IgnoredCause, Trigger
 from events.tests.plane import accept, captured, change, set_job

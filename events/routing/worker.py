@@ -9,36 +9,35 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
 import structlog
 from django.conf import settings
-from psycopg import Connection, Cursor
+from psycopg import Connection
 
 from connections.sandbox.child import SandboxUnavailable
-from events.branch_rows import write_branches
-from events.branching import MAX_TRIES, Branch, RoutableRequest, Window, settle_windows
-from events.counting import count_routed
-from events.evaluation import TRANSFORM_BUDGET_S, Evaluated, Evaluator
-from events.reevaluation import Reevaluator
+from events.routing.claims import claim_jobs, finish_jobs, postpone_jobs, return_jobs
+from events.routing.counts import count_routed
+from events.routing.decide import MAX_TRIES, RoutableRequest
+from events.routing.dedup import take_windows
+from events.routing.evaluate import TRANSFORM_BUDGET_S, Evaluated, Evaluator
+from events.routing.rerun import Rerunner
+from events.routing.slow_sources import SlowSources
+from events.routing.write import write_branches
 from events.storage.claim_counts import count_claim
+from events.storage.config_lock import lock_configuration
 from events.storage.partitions import with_partitions
-from fasthook.lib.ids import time_of
 from fasthook.lib.nudge import begin, listening, nudge, recruit
 from fasthook.lib.outage_log import Outage
-from fasthook.lib.sql import DataConnection, is_unwell, load_statements
-from teams.config_version import CONFIG_GATE
+from fasthook.lib.sql import DataConnection, is_unwell
 
 log = structlog.get_logger(__name__)
 
-SQL = load_statements(Path(__file__).parent / "sql" / "routing.sql")
-BATCH_BYTES = 32 * 1024 * 1024
 LINGER_S = 1.0
 # After a batch the next one waits a moment for more requests: each costs as much CPU as several of them, which delivery
 # could use (docs/benchmarks.md). What comes after a pause is routed at once.
@@ -48,7 +47,6 @@ RULES_AGAIN_S = 1.0
 # One run of a transformation that takes long, or a few: then the others have their turn again.
 SLOW_BATCH = 8
 SLOW_BUDGET_S = 0.2
-SLOW_S = 60.0
 AGAIN_S = 0.5
 
 
@@ -74,9 +72,9 @@ class Router:
     def __init__(self) -> None:
         self._database = DataConnection("route")
         self._evaluator = Evaluator(self._database)
-        self._reevaluator = Reevaluator(self._evaluator, self._database)
+        self._reevaluator = Rerunner(self._evaluator, self._database)
         self._rules_at = 0.0
-        self._slow = _SlowSources()
+        self._slow = SlowSources()
         self._owed: _Owed | None = None
         self._outage = Outage(restored="jobs.returned")
 
@@ -114,7 +112,7 @@ class Router:
         claimed = self._claim(token, slow=False, limit=settings.ROUTE_BATCH)
         slow = frozenset(request.id for request in claimed if self._slow.knows(request.source_id))
         if slow:
-            self._database.run(_postpone_jobs, sorted(slow), token)
+            self._database.run(postpone_jobs, sorted(slow), token)
             self._slow.may_wait = True
         self._route_claimed([request for request in claimed if request.id not in slow], token)
         return len(claimed)
@@ -136,7 +134,7 @@ class Router:
 
     def _claim(self, token: UUID, *, slow: bool, limit: int) -> list[RoutableRequest]:
         self._return_owed()
-        claimed = self._database.run(_claim, token, slow=slow, limit=limit)
+        claimed = self._database.run(claim_jobs, token, slow=slow, limit=limit)
         count_claim("route", [request.tries for request in claimed], limit=limit)
         return claimed
 
@@ -161,7 +159,7 @@ class Router:
         tries, however long it takes. What cannot be returned yet is returned before the next claim."""
         if self._owed is not None:
             try:
-                self._database.run(_return_jobs, self._owed.request_ids, self._owed.token)
+                self._database.run(return_jobs, self._owed.request_ids, self._owed.token)
             except psycopg.OperationalError as error:
                 self._outage.failed("jobs.unreturned", error, jobs=len(self._owed.request_ids))
             else:
@@ -176,7 +174,7 @@ class Router:
         suspects = [request for request in requests if request.tries >= MAX_TRIES]
         if not suspects or len(requests) == 1:
             return requests
-        self._database.run(_return_jobs, [request.id for request in requests if request is not suspects[0]], token)
+        self._database.run(return_jobs, [request.id for request in requests if request is not suspects[0]], token)
         return suspects[:1]
 
     def _route(self, requests: list[RoutableRequest], token: UUID, budget_s: float) -> int:
@@ -199,7 +197,7 @@ class Router:
     ) -> int:
         waiting = [request for request in requests if self._evaluator.transforms(request.source_id)]
         log.error("sandbox.unavailable", error=str(error), requests=len(waiting))
-        self._database.run(_return_jobs, [request.id for request in waiting], token)
+        self._database.run(return_jobs, [request.id for request in waiting], token)
         others = [request for request in requests if not self._evaluator.transforms(request.source_id)]
         if others:
             return self._route(others, token, budget_s)
@@ -212,7 +210,7 @@ class Router:
             evaluated = self._evaluator.evaluate(requests, budget_s=budget_s, run_repeats=run_repeats)
             self._slow.learn(evaluated.slow)
             if evaluated.postponed:
-                self._database.run(_postpone_jobs, evaluated.postponed, token)
+                self._database.run(postpone_jobs, evaluated.postponed, token)
                 self._slow.may_wait = True
                 late = frozenset(evaluated.postponed)
                 requests = [request for request in requests if request.id not in late]
@@ -231,79 +229,16 @@ class Router:
         """Writes the batch's branches; how many deliveries are due now. _Changed, with nothing written, when the
         configuration that they rest on is not that of the commit."""
         with connection.transaction(), connection.cursor() as cursor:
-            cursor.execute(SQL["take_gate"], {"gate": CONFIG_GATE})
-            cursor.execute(SQL["finish_route_jobs"], {"ids": request_ids, "token": token})
-            version, finished = cursor.fetchall()[0]
+            lock_configuration(cursor)
+            version, finished = finish_jobs(cursor, request_ids, token)
             self._evaluator.refresh(version)
             if not self._evaluator.still_holds(evaluated):
                 raise _Changed
             own = frozenset(finished)
             branches = [branch for branch in evaluated.branches if branch.request.id in own]
-            branches = _settle_windows(cursor, branches)
+            branches = take_windows(cursor, branches)
             if any(branch.is_unfinished for branch in branches):
                 raise _NoRepeat
             due = write_branches(cursor, branches)
         count_routed(finished, branches)
         return due
-
-
-class _SlowSources:
-    """Sources whose transformations took long lately, and whether their lane may have work."""
-
-    def __init__(self) -> None:
-        self.may_wait = True
-        self._until: dict[str, float] = {}
-
-    def learn(self, source_ids: Iterable[str]) -> None:
-        until = time.monotonic() + SLOW_S
-        self._until.update(dict.fromkeys(source_ids, until))
-
-    def knows(self, source_id: str) -> bool:
-        until = self._until.get(source_id)
-        if until is not None and until < time.monotonic():
-            del self._until[source_id]
-            return False
-        return until is not None
-
-
-def _claim(connection: Connection[Any], token: UUID, *, slow: bool, limit: int) -> list[RoutableRequest]:
-    rows = connection.execute(
-        SQL["claim_route_jobs"],
-        {"slow": slow, "limit": limit, "bytes": BATCH_BYTES, "lease_s": settings.ROUTE_LEASE_S, "token": token},
-    ).fetchall()
-    return [
-        RoutableRequest(request_id, source_id, time_of(request_id), body_size, tries, batch_operation_id)
-        for request_id, source_id, body_size, tries, batch_operation_id in sorted(rows)
-    ]
-
-
-def _postpone_jobs(connection: Connection[Any], request_ids: Sequence[str], token: UUID) -> None:
-    connection.execute(SQL["postpone_route_jobs"], {"ids": list(request_ids), "token": token})
-
-
-def _return_jobs(connection: Connection[Any], request_ids: Sequence[str], token: UUID) -> None:
-    connection.execute(SQL["return_route_jobs"], {"ids": list(request_ids), "token": token})
-
-
-def _settle_windows(cursor: Cursor[Any], branches: list[Branch]) -> list[Branch]:
-    names = sorted({(branch.connection.id, branch.dedup_key) for branch in branches if branch.dedup_key is not None})
-    if not names:
-        return branches
-    wanted = {"connection_ids": [name[0] for name in names], "keys": [name[1] for name in names]}
-    cursor.execute(SQL["take_deduplication_keys"], wanted)
-    stored = {
-        (connection_id, bytes(key)): Window(request_id, expires_at)
-        for connection_id, key, request_id, expires_at in cursor
-    }
-    branches, opened = settle_windows(branches, stored)
-    if opened:
-        cursor.execute(
-            SQL["save_deduplication_keys"],
-            {
-                "connection_ids": [connection_id for connection_id, _ in opened],
-                "keys": [key for _, key in opened],
-                "request_ids": [window.request_id for window in opened.values()],
-                "expiries": [window.expires_at for window in opened.values()],
-            },
-        )
-    return branches

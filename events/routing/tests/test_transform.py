@@ -12,9 +12,9 @@ import pytest
 from connections.models import Transformation
 from connections.sandbox.child import SandboxUnavailable
 from connections.sandbox.sandbox import Sandbox
-from events import routing
 from events.models import DeduplicationKey, DeliveryJob, Event, EventPayload, RouteJob, TransformationExecution
-from events.routing import Router
+from events.routing import worker
+from events.routing.worker import Router
 from events.tests.plane import accept, add_connection, add_source, captured, change
 from events.tests.seed import Project
 from events.tests.transforming import GOOD, event_of, transform
@@ -214,7 +214,7 @@ def test_without_a_sandbox_jobs_are_given_back_uncounted_and_the_rest_is_routed(
     def fail(*_: Any, **__: Any) -> Any:
         raise SandboxUnavailable("no child")
 
-    monkeypatch.setattr(routing, "AGAIN_S", 0.0)
+    monkeypatch.setattr(worker, "AGAIN_S", 0.0)
     plain = add_source(project)
     add_connection(project, source=plain)
     change(project.connection, rules=[transform(project, GOOD)])

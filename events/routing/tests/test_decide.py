@@ -9,15 +9,8 @@ import pytest
 from connections.catalog import ConnectionEntry
 from connections.rules.evaluate import CompiledRules, compile_rules
 from connections.rules.payload import RuleInput
-from events.branching import (
-    Branch,
-    RoutableRequest,
-    Window,
-    begin_branch,
-    finish_branch,
-    looks_at_payload,
-    settle_windows,
-)
+from events.routing.decide import Branch, RoutableRequest, begin_branch, finish_branch, looks_at_payload
+from events.routing.dedup import Window, settle_windows
 from events.states import Status
 
 NOW = datetime(2026, 5, 29, 10, tzinfo=UTC)

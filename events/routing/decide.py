@@ -2,13 +2,12 @@
 
 Rules apply in the order deduplicate, transform, filter, delay. A branch begins with its deduplication key; whoever
 evaluates it runs its transformation, if it has one, and finishes it with the outcome. Whether a key is taken is known
-only under its lock, so a branch carries it, and `settle_windows` judges all branches of a batch against the stored
-windows.
+only under its lock, so a branch carries it, and `dedup.py` judges all branches of a batch against the stored windows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -76,14 +75,6 @@ class Branch:
         return self.outcome.request if self.outcome else None
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A deduplication window: the request that opened it, and its end."""
-
-    request_id: str
-    expires_at: datetime
-
-
 def looks_at_payload(connection: ConnectionEntry) -> bool:
     return connection.rules.transformation_id is not None or looks_into_payload(connection)
 
@@ -97,7 +88,7 @@ def begin_branch(request: RoutableRequest, connection: ConnectionEntry, *, enabl
     """The branch up to its transformation, as if its deduplication key were not taken. `enabled`: destinations' ids."""
     branch = Branch(new_id("evt"), request, connection, Status.QUEUED, due_at=request.created_at)
     if connection.destination_id not in enabled:
-        return _ignore(branch, IgnoredCause.DESTINATION_DISABLED, {"destination_id": connection.destination_id})
+        return ignore(branch, IgnoredCause.DESTINATION_DISABLED, {"destination_id": connection.destination_id})
     if request.tries > MAX_TRIES:
         return _fail(branch, f"INTERNAL_ERROR: routing this request ended its worker {MAX_TRIES} times")
     if connection.fault is not None:
@@ -130,7 +121,7 @@ def _apply_rules(branch: Branch) -> Branch:
         payload = rule_input(branch.payload) if branch.payload is not None else branch.request.payload
         result = rules.filter.evaluate(payload) if payload is not None else None
         if result is not None and not result.matched:
-            return _ignore(branch, IgnoredCause.FILTERED, {"failed_targets": list(result.failed_targets)})
+            return ignore(branch, IgnoredCause.FILTERED, {"failed_targets": list(result.failed_targets)})
     if rules.delay_ms:
         due_at = branch.request.created_at + timedelta(milliseconds=rules.delay_ms)
         branch = replace(branch, status=Status.SCHEDULED, due_at=due_at)
@@ -150,36 +141,7 @@ def rule_input(message: Message) -> RuleInput:
     )
 
 
-def settle_windows(
-    branches: Sequence[Branch], stored: Mapping[tuple[str, bytes], Window]
-) -> tuple[list[Branch], dict[tuple[str, bytes], Window]]:
-    """The branches with duplicates ignored, and the windows that were opened, to be stored.
-
-    Judged in the order in which the requests were accepted. A window is fixed from its first request; one that was
-    accepted before it but is routed after it counts as a repeat of it too.
-    """
-    windows = dict(stored)
-    opened: dict[tuple[str, bytes], Window] = {}
-    settled: dict[str, Branch] = {}
-    for branch in sorted(branches, key=lambda branch: branch.request.id):
-        dedup = branch.connection.rules.dedup
-        if branch.dedup_key is None or dedup is None:
-            continue
-        name = (branch.connection.id, branch.dedup_key)
-        window = windows.get(name)
-        if window is not None and branch.request.created_at < window.expires_at:
-            # Its transformation, if it ran after all, ran for nothing: a duplicate ends before it.
-            repeat = replace(branch, outcome=None)
-            settled[branch.event_id] = _ignore(
-                repeat, IgnoredCause.DEDUPLICATED, {"first_request_id": window.request_id}
-            )
-        else:
-            expires_at = branch.request.created_at + timedelta(milliseconds=dedup.window_ms)
-            windows[name] = opened[name] = Window(branch.request.id, expires_at)
-    return [settled.get(branch.event_id, branch) for branch in branches], opened
-
-
-def _ignore(branch: Branch, cause: IgnoredCause, meta: Mapping[str, Any]) -> Branch:
+def ignore(branch: Branch, cause: IgnoredCause, meta: Mapping[str, Any]) -> Branch:
     return replace(branch, status=Status.CANCELLED, due_at=None, ignored_cause=cause, ignored_meta=meta)
 
 

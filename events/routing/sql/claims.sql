@@ -1,4 +1,4 @@
--- The statements of events/routing.py. Placeholders are psycopg's; `load_statements` finds them by name.
+-- The statements of events/routing/claims.py. Placeholders are psycopg's; `load_statements` finds them by name.
 
 -- :name claim_route_jobs
 -- Leases what is due, oldest first, as far as the batch's bytes reach; a dead worker's jobs fall due again by themselves.
@@ -33,10 +33,6 @@ WHERE request_id = ANY(%(ids)s) AND lease_token = %(token)s
 UPDATE route_job SET due_at = now(), tries = tries - 1, lease_token = NULL, slow = true
 WHERE request_id = ANY(%(ids)s) AND lease_token = %(token)s
 
--- :name take_gate
--- Configuration cannot change from here to the commit: see teams/config_version.py.
-SELECT pg_advisory_xact_lock_shared(%(gate)s)
-
 -- :name finish_route_jobs
 -- Only jobs still leased to this claim; a late worker finds none and writes nothing. Under the gate, so the version is
 -- that of the configuration until the commit.
@@ -44,20 +40,3 @@ WITH finished AS (
     DELETE FROM route_job WHERE request_id = ANY(%(ids)s) AND lease_token = %(token)s RETURNING request_id
 )
 SELECT (SELECT version FROM teams_configversion WHERE id = 1), array(SELECT request_id FROM finished)
-
--- :name take_deduplication_keys
--- Locks and reads the windows, in one step, so that none is deleted in between; what is new begins as a window that is
--- long over. In key order, so that two workers cannot wait for each other.
-INSERT INTO deduplication_key AS window_key (connection_id, key, request_id, expires_at)
-SELECT connection_id, key, '', 'epoch'
-FROM unnest(%(connection_ids)s::text[], %(keys)s::bytea[]) AS wanted (connection_id, key)
-ORDER BY connection_id COLLATE "C", key
-ON CONFLICT (connection_id, key) DO UPDATE SET request_id = window_key.request_id
-RETURNING connection_id, key, request_id, expires_at
-
--- :name save_deduplication_keys
-UPDATE deduplication_key AS window_key
-SET request_id = saved.request_id, expires_at = saved.expires_at
-FROM unnest(%(connection_ids)s::text[], %(keys)s::bytea[], %(request_ids)s::text[], %(expiries)s::timestamptz[])
-    AS saved (connection_id, key, request_id, expires_at)
-WHERE window_key.connection_id = saved.connection_id AND window_key.key = saved.key

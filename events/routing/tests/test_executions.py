@@ -11,8 +11,8 @@ from django.db import connection as database
 
 from connections.models import Transformation
 from connections.sandbox.jobs import ErrorKind, LogLine, Message, Outcome, RunStatus
-from events.executions import EXECUTION_COLUMNS, MAX_AFTER_BODY_BYTES, MAX_LOGS_BYTES, execution_row
 from events.models import TransformationExecution
+from events.routing.execution_rows import EXECUTION_COLUMNS, MAX_AFTER_BODY_BYTES, MAX_LOGS_BYTES, execution_row
 from events.storage.partitions import ensure_partitions
 from events.tests.seed import Project, id_at, make_request
 from fasthook.lib.clock import iso

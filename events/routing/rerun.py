@@ -26,11 +26,11 @@ from connections.catalog import ConnectionEntry
 from connections.sandbox.child import SandboxUnavailable
 from connections.sandbox.jobs import Outcome, RunStatus
 from connections.transformations.catalog import TransformationEntry
-from events.branch_rows import write_outcomes
-from events.branching import MAX_TRIES, Branch, RoutableRequest, begin_branch, finish_branch, looks_into_payload
-from events.evaluation import Evaluator, read_messages, with_message
-from events.gate import hold_gate
+from events.routing.decide import MAX_TRIES, Branch, RoutableRequest, begin_branch, finish_branch, looks_into_payload
+from events.routing.evaluate import Evaluator, read_messages, with_message
+from events.routing.write import write_outcomes
 from events.states import Status, Trigger, rank_of
+from events.storage.config_lock import lock_configuration_for_page
 from events.storage.partitions import with_partitions
 from fasthook.lib.ids import time_of
 from fasthook.lib.nudge import nudge
@@ -39,7 +39,7 @@ from fasthook.lib.sql import DataConnection, load_statements
 
 log = structlog.get_logger(__name__)
 
-SQL = load_statements(Path(__file__).parent / "sql" / "reevaluation.sql")
+SQL = load_statements(Path(__file__).parent / "sql" / "rerun.sql")
 BATCH: Final = 64
 # So long live requests wait for a batch, and one run beyond it.
 BUDGET_S: Final = 0.2
@@ -59,7 +59,7 @@ class RulesJob:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reevaluated:
+class _Rerun:
     """Finished branches, and what they rest on: by connection the transformation that ran, None where there is none.
 
     `postponed` jobs were not reached. What has neither is blocked: settling will end it.
@@ -75,7 +75,7 @@ class _Changed(Exception):
     """What the branches rest on has changed since they were evaluated."""
 
 
-class Reevaluator:
+class Rerunner:
     """One per routing process, beside its evaluation of requests."""
 
     def __init__(self, evaluator: Evaluator, database: DataConnection) -> None:
@@ -131,7 +131,7 @@ class Reevaluator:
             except _Changed:
                 continue
 
-    def _evaluate(self, jobs: Sequence[RulesJob]) -> _Reevaluated:
+    def _evaluate(self, jobs: Sequence[RulesJob]) -> _Rerun:
         routes = {job.event_id: entry for job in jobs if (entry := self._live(job)) is not None}
         waiting = [job for job in jobs if job.event_id in routes]
         messages = self._database.run(read_messages, [job.request_id for job in waiting]) if waiting else {}
@@ -145,7 +145,7 @@ class Reevaluator:
         unfinished = [branch for branch in begun if branch.is_unfinished]
         outcomes = self._evaluator.transform(unfinished, budget_s=BUDGET_S)
         late = {event_id for event_id, outcome in outcomes.items() if outcome.status is RunStatus.NOT_RUN}
-        return _Reevaluated(
+        return _Rerun(
             branches=[_finish(branch, outcomes) for branch in begun if branch.event_id not in late],
             transformations={entry.id: self._evaluator.transformation(entry) for entry in routes.values()},
             postponed=sorted(late),
@@ -157,12 +157,10 @@ class Reevaluator:
         entry = self._evaluator.connection(job.connection_id)
         return entry if entry and entry.enabled and self._evaluator.is_enabled(job.destination_id) else None
 
-    def _write(
-        self, connection: Connection[Any], jobs: Sequence[RulesJob], evaluated: _Reevaluated, token: UUID
-    ) -> int:
+    def _write(self, connection: Connection[Any], jobs: Sequence[RulesJob], evaluated: _Rerun, token: UUID) -> int:
         """How many events may be delivered now. _Changed, with nothing written, when what they rest on has."""
         with connection.transaction(), connection.cursor() as cursor:
-            hold_gate(connection)
+            lock_configuration_for_page(connection)
             cursor.execute(SQL["lock_rules"], {"ids": [job.event_id for job in jobs], "token": token})
             version, own = cursor.fetchall()[0]
             self._evaluator.refresh(version)
@@ -183,7 +181,7 @@ class Reevaluator:
         log.info("rules.rerun", event_ids=ids)
         return sum(result["status"] == Status.QUEUED for result in results)
 
-    def _still_holds(self, jobs: Sequence[RulesJob], evaluated: _Reevaluated) -> bool:
+    def _still_holds(self, jobs: Sequence[RulesJob], evaluated: _Rerun) -> bool:
         """An entry is made anew whenever its row was saved."""
         known = {branch.connection.id: branch.connection for branch in evaluated.branches}
         blocked = frozenset(evaluated.blocked)

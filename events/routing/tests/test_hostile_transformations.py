@@ -11,9 +11,9 @@ from uuid import uuid4
 import pytest
 from cryptography.fernet import Fernet
 
-from events import evaluation, routing
 from events.models import DeliveryJob, Event, RouteJob, TransformationExecution
-from events.routing import Router
+from events.routing import evaluate, worker
+from events.routing.worker import Router
 from events.tests.plane import accept, add_connection, add_source, captured, change
 from events.tests.seed import Project
 from events.tests.transforming import GOOD, LOOP, event_of, route_all, route_with, transform
@@ -131,7 +131,7 @@ def test_a_source_whose_transformations_take_long_waits_behind_the_others(
 def test_what_a_batch_has_no_time_for_is_postponed_without_using_up_a_try(
     project: Project, door: DataConnection, router: Router, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluation, "SLOW_RUN_US", 10**9)
+    monkeypatch.setattr(evaluate, "SLOW_RUN_US", 10**9)
     change(project.connection, rules=[transform(project, "for (let i = 0; i < 1e6; i++); return request;")])
     ids = accept(door, [captured(project) for _ in range(40)])
     token = uuid4()
@@ -166,7 +166,7 @@ def test_a_request_with_many_long_transformations_comes_to_its_end(
 def test_a_request_whose_transformations_never_come_to_an_end_in_time_fails_in_part(
     project: Project, door: DataConnection, router: Router, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluation, "REST_BUDGET_S", 0.1)
+    monkeypatch.setattr(evaluate, "REST_BUDGET_S", 0.1)
     change(project.connection, rules=[transform(project, LOOP)])
     for _ in range(3):
         add_connection(project, rules=project.connection.rules)
@@ -186,7 +186,7 @@ def test_a_request_whose_transformations_never_come_to_an_end_in_time_fails_in_p
 def test_a_transformation_that_costs_its_child_is_slow_however_short_it_was(
     project: Project, door: DataConnection, router: Router, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(evaluation, "SLOW_RUN_US", 10**9)
+    monkeypatch.setattr(evaluate, "SLOW_RUN_US", 10**9)
     change(project.connection, rules=[transform(project, HOSTILE["eats memory"][0])])
     accept(door, [captured(project)])
     router.route_batch()
@@ -198,7 +198,7 @@ def test_a_transformation_that_costs_its_child_is_slow_however_short_it_was(
 def test_a_drain_takes_the_slow_lane_along(
     project: Project, door: DataConnection, router: Router, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(routing, "LINGER_S", 0.05)
+    monkeypatch.setattr(worker, "LINGER_S", 0.05)
     change(project.connection, rules=[transform(project, LOOP)])
     accept(door, [captured(project) for _ in range(4)])
     router.drain(seconds=60, stopping=threading.Event())

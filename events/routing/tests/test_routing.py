@@ -15,11 +15,11 @@ import pytest
 from django.db import connection as database
 from psycopg import errors
 
-from events import routing
-from events.branching import MAX_TRIES
 from events.maintenance import _delete_in_pages
 from events.models import DeduplicationKey, DeliveryJob, Event, RouteJob
-from events.routing import Router
+from events.routing import claims, worker
+from events.routing.decide import MAX_TRIES
+from events.routing.worker import Router
 from events.tests.plane import accept, add_connection, captured, change
 from events.tests.seed import Project
 from fasthook.lib import nudge as nudging
@@ -27,6 +27,7 @@ from fasthook.lib.clock import utc_now
 from fasthook.lib.ids import time_of
 from fasthook.lib.nudge import nudge
 from fasthook.lib.sql import DataConnection
+from teams.config_version import CONFIG_GATE
 
 DEDUP = [{"type": "deduplicate", "window": 60_000, "include_fields": ["body.id"]}]
 FILTER = [{"type": "filter", "body": {"kind": "wanted"}}]
@@ -117,7 +118,7 @@ def test_who_lost_the_lease_between_claim_and_write_writes_nothing(
 
 def test_a_dead_routers_requests_are_routed_by_another(project: Project, door: DataConnection, router: Router) -> None:
     accept(door, [captured(project)])
-    assert len(door.run(routing._claim, uuid4(), slow=False, limit=10)) == 1
+    assert len(door.run(claims.claim_jobs, uuid4(), slow=False, limit=10)) == 1
     assert router.route_batch() == 0
     RouteJob.objects.update(due_at=utc_now() - timedelta(seconds=1))
     assert router.route_batch() == 1
@@ -206,15 +207,15 @@ def test_configuration_cannot_change_while_branches_are_written(
     project: Project, door: DataConnection, router: Router, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     accept(door, [captured(project)])
-    real, waited = routing.write_branches, []
+    real, waited = worker.write_branches, []
 
     def write(*args: Any) -> int:
         with database.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_lock(%s)", [routing.CONFIG_GATE])
+            cursor.execute("SELECT pg_try_advisory_lock(%s)", [CONFIG_GATE])
             waited.append(cursor.fetchone()[0])
         return real(*args)
 
-    monkeypatch.setattr(routing, "write_branches", write)
+    monkeypatch.setattr(worker, "write_branches", write)
     router.route_batch()
     assert waited == [False]
 
@@ -296,10 +297,10 @@ def test_a_window_that_is_over_is_not_deleted_while_it_opens_anew(
 def test_a_batch_is_bounded_in_bytes_but_never_empty(
     project: Project, door: DataConnection, router: Router, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(routing, "BATCH_BYTES", 250)
+    monkeypatch.setattr(claims, "BATCH_BYTES", 250)
     accept(door, [captured(project, body=b"x" * 100) for _ in range(4)])
     assert [router.route_batch() for _ in range(3)] == [3, 1, 0]
-    monkeypatch.setattr(routing, "BATCH_BYTES", 1)
+    monkeypatch.setattr(claims, "BATCH_BYTES", 1)
     accept(door, [captured(project, body=b"x" * 100) for _ in range(2)])
     assert [router.route_batch() for _ in range(3)] == [1, 1, 0]
 
@@ -337,7 +338,7 @@ def test_a_postgres_that_dies_during_the_write_costs_nothing(
     project: Project, door: DataConnection, router: Router, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     accept(door, [captured(project) for _ in range(3)])
-    real, killed = routing.write_branches, []
+    real, killed = worker.write_branches, []
 
     def write(*args: Any) -> int:
         if not killed:
@@ -346,7 +347,7 @@ def test_a_postgres_that_dies_during_the_write_costs_nothing(
                 cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
         return real(*args)
 
-    monkeypatch.setattr(routing, "write_branches", write)
+    monkeypatch.setattr(worker, "write_branches", write)
     assert router.route_batch() == 3
     assert Event.objects.count() == 3
     assert not RouteJob.objects.exists()
@@ -358,7 +359,7 @@ def test_a_postgres_that_takes_nothing_for_long_uses_up_no_tries(
 ) -> None:
     ids = accept(door, [captured(project) for _ in range(3)])
     with monkeypatch.context() as patched:
-        patched.setattr(routing, "write_branches", raising(fault))
+        patched.setattr(worker, "write_branches", raising(fault))
         for _ in range(2 * MAX_TRIES):
             with pytest.raises(type(fault)):
                 router.route_batch()
@@ -372,8 +373,8 @@ def test_jobs_that_could_not_be_returned_at_once_are_returned_before_the_next_cl
 ) -> None:
     accept(door, [captured(project)])
     with monkeypatch.context() as patched:
-        patched.setattr(routing, "write_branches", raising(errors.DiskFull()))
-        patched.setattr(routing, "_return_jobs", raising(errors.DiskFull()))
+        patched.setattr(worker, "write_branches", raising(errors.DiskFull()))
+        patched.setattr(worker, "return_jobs", raising(errors.DiskFull()))
         with pytest.raises(errors.DiskFull):
             router.route_batch()
         assert RouteJob.objects.get().tries == 1
@@ -387,7 +388,7 @@ def test_a_statement_that_postgres_gives_up_on_uses_up_a_try(
 ) -> None:
     """Otherwise a request that no statement can take in time would be tried for ever, and all behind it."""
     accept(door, [captured(project)])
-    monkeypatch.setattr(routing, "write_branches", raising(errors.QueryCanceled()))
+    monkeypatch.setattr(worker, "write_branches", raising(errors.QueryCanceled()))
     with pytest.raises(errors.QueryCanceled):
         router.route_batch()
     job = RouteJob.objects.get()
@@ -399,14 +400,14 @@ def test_only_the_request_that_cannot_be_written_stays_behind(
     project: Project, door: DataConnection, router: Router, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = accept(door, [captured(project) for _ in range(3)])
-    real = routing.write_branches
+    real = worker.write_branches
 
     def write(cursor: Any, branches: Any) -> int:
         if any(branch.request.id == ids[1] for branch in branches):
             raise TypeError("not serialisable")
         return real(cursor, branches)
 
-    monkeypatch.setattr(routing, "write_branches", write)
+    monkeypatch.setattr(worker, "write_branches", write)
     assert router.route_batch() == 3
     assert set(Event.objects.values_list("request_id", flat=True)) == {ids[0], ids[2]}
     assert RouteJob.objects.get().request_id == ids[1]
@@ -459,7 +460,7 @@ def test_a_drain_whose_time_is_over_sends_a_message_for_the_rest(
 def test_work_that_is_accepted_during_a_drain_is_routed_by_it(
     project: Project, door: DataConnection, router: Router, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(routing, "LINGER_S", 0.05)
+    monkeypatch.setattr(worker, "LINGER_S", 0.05)
     real, more = router.route_batch, [captured(project), captured(project)]
 
     def route_batch() -> int:

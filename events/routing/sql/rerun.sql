@@ -1,4 +1,4 @@
--- The statements of events/reevaluation.py: events that wait for their rules, in jobs of rank 4.
+-- The statements of events/routing/rerun.py: events that wait for their rules, in jobs of rank 4.
 
 -- :name claim_rules
 -- Leased without leaving the rank: unlike an attempt, a run that nobody waits for any more does no harm.

@@ -10,7 +10,7 @@ from connections.sandbox.sandbox import Sandbox
 from connections.transformations.catalog import TransformationEntry
 from connections.transformations.trial import sandbox_limits
 from destinations.catalog import DestinationEntry
-from events.branching import Branch
+from events.routing.decide import Branch
 from fasthook.lib.catalog import Catalog
 from fasthook.lib.clock import iso
 from sources.catalog import SourceCatalog

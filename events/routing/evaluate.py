@@ -18,22 +18,21 @@ from connections.catalog import ConnectionCatalog, ConnectionEntry
 from connections.sandbox.jobs import EXPENSIVE, ErrorKind, Message, Outcome, RunStatus
 from connections.transformations.catalog import TransformationEntry, transformation_catalog
 from destinations.catalog import destination_catalog
-from events.branching import (
+from events.routing.decide import (
     Branch,
     RoutableRequest,
-    Window,
     begin_branch,
     finish_branch,
     looks_at_payload,
     looks_into_payload,
     rule_input,
-    settle_windows,
 )
-from events.transforming import Transformer
+from events.routing.dedup import read_windows, settle_windows
+from events.routing.transform import Transformer
 from fasthook.lib.sql import DataConnection, load_statements
 from sources.catalog import SourceCatalog
 
-SQL = load_statements(Path(__file__).parent / "sql" / "evaluation.sql")
+SQL = load_statements(Path(__file__).parent / "sql" / "evaluate.sql")
 
 # One batch spends about so long on transformations; the requests that are left go back to the queue.
 TRANSFORM_BUDGET_S = 2.0
@@ -175,7 +174,7 @@ class Evaluator:
             return {}
         if not run_repeats:
             keyed = [branch for branch in branches if branch.dedup_key is not None]
-            windows = self._database.run(_read_windows, keyed) if keyed else {}
+            windows = self._database.run(read_windows, keyed) if keyed else {}
             judged, _ = settle_windows(branches, windows)
             repeats = {branch.event_id for branch in judged if not branch.is_open}
             branches = [branch for branch in branches if branch.event_id not in repeats]
@@ -233,19 +232,4 @@ def read_messages(connection: Connection[Any], request_ids: Sequence[str]) -> di
         return {
             request_id: Message(method=method, path=path, query=query, headers=headers, body=body or b"")
             for request_id, method, path, query, headers, body in cursor
-        }
-
-
-def _read_windows(connection: Connection[Any], branches: Sequence[Branch]) -> dict[tuple[str, bytes], Window]:
-    with connection.cursor(binary=True) as cursor:
-        cursor.execute(
-            SQL["read_deduplication_keys"],
-            {
-                "connection_ids": [branch.connection.id for branch in branches],
-                "keys": [branch.dedup_key for branch in branches],
-            },
-        )
-        return {
-            (connection_id, bytes(key)): Window(request_id, expires_at)
-            for connection_id, key, request_id, expires_at in cursor
         }
