@@ -24,8 +24,7 @@ from connections.transformations.services import read_env
 from connections.transformations.trial import error_answer, try_out
 from destinations.catalog import DestinationEntry, read_destination
 from events.routing.decide import Branch, RoutableRequest, begin_branch, finish_branch, rule_input
-from events.routing.dedup import Window, settle_windows
-from events.routing.dedup import SQL
+from events.routing.dedup import SQL, Window, settle_windows
 from events.routing.transform import GONE, context_of, unable
 from events.states import IgnoredCause, Status
 from fasthook.lib.clock import iso

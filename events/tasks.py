@@ -14,7 +14,7 @@ from celery import shared_task
 from celery.signals import worker_process_shutdown, worker_shutting_down
 from django.db import InterfaceError, OperationalError
 
-from events.delivery import Deliverer
+from events.delivery.worker import Deliverer
 from events.maintenance import keep_house, nudge_due_stages
 from events.routing.worker import Router
 from events.settling import settle_all

@@ -9,7 +9,8 @@ from uuid import uuid4
 
 from django.db import connection, transaction
 
-from events.queue import AttemptResult, ClaimedJob, ClaimRequest, claim_due_jobs
+from events.delivery.claims import claim_due_jobs
+from events.delivery.jobs import AttemptResult, ClaimedJob, ClaimRequest
 from events.storage.config_lock import Door, lock_configuration_for_page
 from fasthook.lib.ids import new_id
 from fasthook.lib.sql import DataConnection

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from events import delivery
-from events.delivery import Deliverer
+from events.delivery import worker
+from events.delivery.worker import Deliverer
 from events.routing.worker import Router
 from events.tests.plane import make_plane
 from events.tests.seed import Project
@@ -51,4 +51,4 @@ def brisk_delivery(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
     settings.DELIVERY_ALLOWED_NETWORKS = ["127.0.0.0/8"]
     monkeypatch.setattr(Deliverer, "_wait", brief)
-    monkeypatch.setattr(delivery, "LINGER_S", 0.0)
+    monkeypatch.setattr(worker, "LINGER_S", 0.0)

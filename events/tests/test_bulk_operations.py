@@ -13,9 +13,9 @@ from events import replay
 from events.bulk import pages, progress, running, selection
 from events.bulk.outcomes import fold_outcomes
 from events.bulk.running import _run_pages, _selection_of
+from events.delivery.results import finish_attempts
 from events.models import Attempt, BulkOutcome, DeliveryJob, Event, Request, RouteJob
 from events.models.bulk import BulkOperation
-from events.queue import finish_attempts
 from events.states import Trigger
 from events.tests.bulking import answer, counts, drain, let_lease_lapse, make_ended, start
 from events.tests.plane import add_connection, change, make_plane

@@ -10,9 +10,11 @@ import pytest
 
 from events.bulk import running
 from events.bulk.outcomes import fold_outcomes
+from events.delivery.claims import release_jobs
+from events.delivery.jobs import ClaimedJob
+from events.delivery.results import finish_attempts
 from events.models import Attempt, DeliveryJob, Event, Request
 from events.models.bulk import BulkOperation
-from events.queue import ClaimedJob, finish_attempts, release_jobs
 from events.replay import cancel_events, requeue_events
 from events.routing.worker import Router
 from events.settling import settle_all

@@ -22,8 +22,8 @@ from connections.services import (
 from destinations.services import disable_destination, enable_destination
 from events.bulk import running
 from events.bulk.services import cancel_operation
+from events.delivery.results import finish_attempts
 from events.models import DeliveryJob, Event
-from events.queue import finish_attempts
 from events.retrying import cancel_event, retry_event
 from events.settling import settle_all
 from events.tests.bulking import OPERATOR, make_ended, start

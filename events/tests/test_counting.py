@@ -12,8 +12,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from destinations.tests.receivers import OK, answers
-from events import queue
-from events.delivery import Deliverer
+from events.delivery import results
+from events.delivery.tests.test_delivery import deliver_to as deliver_prepared
+from events.delivery.worker import Deliverer
 from events.ingress import capture as capture_module
 from events.ingress.app import Ingress
 from events.ingress.evidence_budget import EvidenceBudget
@@ -24,7 +25,6 @@ from events.settling import settle_all
 from events.tests.plane import accept, accept_and_route, add_connection, add_destination, captured, change, make_plane
 from events.tests.plane import set_job as set_delivery_job
 from events.tests.seed import Project
-from events.tests.test_delivery import deliver_to as deliver_prepared
 from fasthook.lib.clock import utc_now
 from fasthook.lib.sql import DataConnection
 from fasthook.metrics.registry import TABLE
@@ -64,7 +64,7 @@ def counted() -> Counted:
 def lines(monkeypatch: pytest.MonkeyPatch) -> Any:
     import structlog
 
-    monkeypatch.setattr("events.counting.log", structlog.get_logger("counting"))
+    monkeypatch.setattr("events.delivery.counts.log", structlog.get_logger("counting"))
     with capture_logs() as captured_lines:
         yield captured_lines
 
@@ -254,7 +254,7 @@ def test_an_attempt_that_reached_nobody_has_no_latency(project: Project, counted
 def test_a_late_result_is_counted_as_late_only(
     project: Project, counted: Counted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue, "finish_attempts", lambda connection, results: set())
+    monkeypatch.setattr(results, "finish_attempts", lambda connection, results: set())
     deliver_to(project, OK, lambda: accept_and_route(project))
     found = counted()
     assert (found["attempts_late"], found.get("attempts SUCCESSFUL")) == (1, None)

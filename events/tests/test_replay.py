@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from events.delivery.results import finish_attempts
 from events.models import Attempt, DeliveryJob, Event, Request, RouteJob
-from events.queue import finish_attempts
 from events.refusals import Refusal
 from events.replay import Cancelled, Requeued, cancel_events, replay_requests, requeue_events
 from events.states import IgnoredCause, Trigger

@@ -17,9 +17,10 @@ from django.db import transaction
 from connections.services import pause_connection, unpause_connection
 from destinations.models import Destination
 from destinations.services import disable_destination
-from events import queue, settling
+from events import settling
+from events.delivery.claims import claim_due_jobs
+from events.delivery.jobs import ClaimedJob, ClaimRequest
 from events.models import DeliveryJob, Event
-from events.queue import ClaimRequest, claim_due_jobs
 from events.settling import settle_all
 from events.tests.plane import accept_and_route, add_connection, add_destination, change, set_job
 from events.tests.seed import Project
@@ -42,7 +43,7 @@ def settle() -> int:
     return settle_all(seconds=5)
 
 
-def claim(door: DataConnection, *, limit: int = 100) -> list[queue.ClaimedJob]:
+def claim(door: DataConnection, *, limit: int = 100) -> list[ClaimedJob]:
     request = ClaimRequest(
         worker=uuid4(), limit=limit, bulk_limit=limit, max_bytes=10**9, room=1000, rooms={}, lease_s=15.0, scan_after=""
     )

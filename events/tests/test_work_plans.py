@@ -13,17 +13,11 @@ from django.db import connection
 from connections.models import Connection
 from destinations.models import Destination
 from events import maintenance, settling
+from events.delivery.claims import claim_due_jobs, release_jobs
+from events.delivery.jobs import AttemptResult, ClaimRequest
+from events.delivery.leases import release_destination_leases, renew_destination_leases, renew_job_leases
+from events.delivery.results import finish_attempts
 from events.maintenance import nudge_due_stages
-from events.queue import (
-    AttemptResult,
-    ClaimRequest,
-    claim_due_jobs,
-    finish_attempts,
-    release_jobs,
-    release_lanes,
-    renew_lanes,
-    renew_leases,
-)
 from events.routing.claims import SQL as CLAIMS
 from events.routing.evaluate import SQL as EVALUATE
 from events.tests.explaining import ExplainingCursor, Reading, explained
@@ -130,11 +124,11 @@ def test_recording_and_leases_touch_their_own_rows(backlog: History, explaining:
         for number, job in enumerate(jobs)
     ]  # fmt: skip
     raw = connection.connection
-    renew_leases(raw, jobs, lease_s=15.0)
-    renew_lanes(raw, worker, [job.destination_id for job in jobs])
+    renew_job_leases(raw, jobs, lease_s=15.0)
+    renew_destination_leases(raw, worker, [job.destination_id for job in jobs])
     assert len(finish_attempts(raw, results)) == LIMIT
     release_jobs(raw, jobs)
-    release_lanes(raw, worker)
+    release_destination_leases(raw, worker)
     assert len(explaining) == 5
     for reading in explaining:
         assert reading.sequential <= {"delivery_lane"}, reading.statement

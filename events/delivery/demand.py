@@ -1,4 +1,4 @@
-"""What a delivery worker claims next: how much in all, of bulk work and on each lane, and whether at once.
+"""Demand of a delivery worker: how much it claims next in all, of bulk work, per destination, and whether at once.
 
 It knows what the worker holds and what the last claims brought. Bulk work never fills the worker: the last quarter of
 what it can hold is for what comes meanwhile.
@@ -12,19 +12,19 @@ from uuid import UUID
 
 from django.conf import settings
 
-from events.lanes import Lane
-from events.queue import Claim, ClaimedJob, ClaimRequest, Room
+from events.delivery.destination_queue import DestinationQueue
+from events.delivery.jobs import Claim, ClaimedJob, ClaimRequest, Room
 
 
 @dataclass(slots=True)
-class Intake:
+class Demand:
     worker: UUID
-    lanes: dict[str, Lane] = field(default_factory=dict)
+    queues: dict[str, DestinationQueue] = field(default_factory=dict)
     # Jobs held, until they are recorded, and the bytes of their bodies.
     load: int = 0
     held_bytes: int = 0
     scan_after: str = ""
-    # The last claim took all that it might, or all the bulk work: there is probably more, on whatever lane.
+    # The last claim took all that it might, or all the bulk work: there is probably more, on whatever queue.
     cut: bool = False
     bulk_cut: bool = False
 
@@ -58,7 +58,7 @@ class Intake:
 
     @property
     def wants_more(self) -> bool:
-        return self.cut or self._wants_bulk or any(lane.runs_low for lane in self.lanes.values())
+        return self.cut or self._wants_bulk or any(queue.runs_low for queue in self.queues.values())
 
     @property
     def _wants_bulk(self) -> bool:
@@ -66,7 +66,7 @@ class Intake:
 
     def plan(self) -> ClaimRequest:
         bulk_limit = self.bulk_room
-        rooms = {lane.destination_id: lane.room for lane in self.lanes.values() if lane.load}
+        rooms = {queue.destination_id: queue.room for queue in self.queues.values() if queue.load}
         return ClaimRequest(
             worker=self.worker,
             limit=self.room,
@@ -86,19 +86,19 @@ class Intake:
         self.cut = taken.total() >= request.limit or sum(job.body_size for job in claim.jobs) >= request.max_bytes
         if request.bulk_limit:
             self.bulk_cut = taken_in_bulk.total() >= request.bulk_limit
-        # Of lanes that brought nothing it says something only when every lane was asked, and there was room.
+        # Of queues that brought nothing it says something only when every queue was asked, and there was room.
         saw_all = not (self.cut or self.bulk_cut or request.scan_after or claim.scanned_to)
-        for destination_id, lane in self.lanes.items():
+        for destination_id, queue in self.queues.items():
             if destination_id in taken or saw_all:
-                offered = request.rooms.get(destination_id, Room(lane.max_concurrency, lane.max_concurrency))
+                offered = request.rooms.get(destination_id, Room(queue.max_concurrency, queue.max_concurrency))
                 if not request.bulk_limit:
                     offered = Room(offered.jobs, 0)
-                lane.note_claim(offered, taken=taken[destination_id], taken_in_bulk=taken_in_bulk[destination_id])
+                queue.note_claim(offered, taken=taken[destination_id], taken_in_bulk=taken_in_bulk[destination_id])
 
     def note_failure(self) -> None:
         self.scan_after = ""
         self.cut = self.bulk_cut = False
 
-    def forget_idle_lanes(self) -> None:
-        for destination_id in [name for name, lane in self.lanes.items() if not lane.load and not lane.hungry]:
-            del self.lanes[destination_id]
+    def forget_idle_queues(self) -> None:
+        for destination_id in [name for name, queue in self.queues.items() if not queue.load and not queue.hungry]:
+            del self.queues[destination_id]

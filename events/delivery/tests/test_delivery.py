@@ -15,10 +15,11 @@ import psycopg
 import pytest
 
 from destinations.tests.receivers import OK, Answer, Received, answers, receiver
-from events import delivery, queue
-from events.delivery import Deliverer
+from events.delivery import claims, sender, worker
+from events.delivery import results as results_module
+from events.delivery.jobs import AttemptResult
+from events.delivery.worker import Deliverer
 from events.models import Attempt, DeliveryJob, DeliveryLane, Event, Request
-from events.queue import AttemptResult
 from events.tests.plane import accept_and_route, add_connection, add_destination, change, set_job
 from events.tests.seed import Project
 from fasthook.lib.clock import utc_now
@@ -232,7 +233,7 @@ def test_nul_bytes_in_an_answer_are_kept_as_replacement_characters(project: Proj
 def test_an_answer_that_postgres_refuses_is_recorded_without_it(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("events.attempts._storable", lambda text: text)
+    monkeypatch.setattr("events.delivery.attempt._storable", lambda text: text)
 
     def prepare(port: int) -> None:
         change(project.destination, url=f"http://127.0.0.1:{port}/hook")
@@ -278,7 +279,7 @@ def test_a_job_that_ended_its_worker_three_times_is_failed_not_sent(project: Pro
 def test_a_fault_of_ours_while_preparing_fails_one_event_only(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, calls = delivery.prepare, []
+    real, calls = sender.prepare, []
 
     def prepare(*args: Any, **kwargs: Any) -> Any:
         calls.append(1)
@@ -286,7 +287,7 @@ def test_a_fault_of_ours_while_preparing_fails_one_event_only(
             raise ZeroDivisionError
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(delivery, "prepare", prepare)
+    monkeypatch.setattr(sender, "prepare", prepare)
     deliver_to(answers(OK), pointed(project, 3))
     assert sorted(Event.objects.values_list("status", "error_code"), key=str) == [
         ("FAILED", "INTERNAL_ERROR"),
@@ -298,14 +299,14 @@ def test_a_fault_of_ours_while_preparing_fails_one_event_only(
 def test_what_postgres_could_not_take_at_first_is_recorded_later(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, failures = queue.finish_attempts, iter([psycopg.OperationalError("away")] * 2)
+    real, failures = results_module.finish_attempts, iter([psycopg.OperationalError("away")] * 2)
 
     def finish(*args: Any) -> Any:
         for failure in failures:
             raise failure
         return real(*args)
 
-    monkeypatch.setattr(queue, "finish_attempts", finish)
+    monkeypatch.setattr(results_module, "finish_attempts", finish)
     received = deliver_to(answers(OK), pointed(project, 5))
     assert len(received.heads) == 5
     assert set(Event.objects.values_list("status", flat=True)) == {"SUCCESSFUL"}
@@ -315,7 +316,7 @@ def test_what_postgres_could_not_take_at_first_is_recorded_later(
 def test_a_worker_whose_leases_ran_out_while_postgres_was_away_sends_nothing_twice(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, failed, back, renewed = queue.renew_leases, threading.Semaphore(0), threading.Event(), threading.Event()
+    real, failed, back, renewed = worker.renew_job_leases, threading.Semaphore(0), threading.Event(), threading.Event()
     answered = asyncio.Event()
 
     def renew(*args: Any, **values: Any) -> None:
@@ -342,7 +343,7 @@ def test_a_worker_whose_leases_ran_out_while_postgres_was_away_sends_nothing_twi
             await asyncio.to_thread(in_thread, pointed(project), received.port)
             draining = asyncio.create_task(deliverer.drain(threading.Event()))
             await reached(received, 1)
-            (((event_id, _), held),) = deliverer._held.items()
+            (((event_id, _), held),) = deliverer._held._held.items()
             held.leased_until = 0.0
             await asyncio.to_thread(failed.acquire, timeout=DEADLINE_S)
             await asyncio.to_thread(in_thread, lapse, event_id)
@@ -352,9 +353,9 @@ def test_a_worker_whose_leases_ran_out_while_postgres_was_away_sends_nothing_twi
             await draining
             return received
 
-    monkeypatch.setattr(queue, "renew_leases", renew)
-    monkeypatch.setattr(delivery, "RENEW_S", 0.01)
-    monkeypatch.setattr(delivery, "AGAIN_S", 0.01)
+    monkeypatch.setattr(worker, "renew_job_leases", renew)
+    monkeypatch.setattr(worker, "RENEW_S", 0.01)
+    monkeypatch.setattr(worker, "AGAIN_S", 0.01)
     assert len(run(work).heads) == 1
     assert Event.objects.get().status == "SUCCESSFUL"
     assert Attempt.objects.count() == 1
@@ -364,7 +365,7 @@ def test_a_job_claimed_again_while_its_first_result_waits_for_postgres_is_not_fa
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     change(project.destination, rate_limit=2, rate_limit_period="second")
-    finish, first_claims = queue.finish_attempts, dict[str, UUID]()
+    finish, first_claims = results_module.finish_attempts, dict[str, UUID]()
 
     def away_until_claimed_again(connection: psycopg.Connection[Any], results: list[AttemptResult]) -> set[str]:
         # The outage outlasts the lease; the worker itself claims the job again, for a later slot of the rate.
@@ -374,8 +375,8 @@ def test_a_job_claimed_again_while_its_first_result_waits_for_postgres_is_not_fa
             raise psycopg.OperationalError("away")
         return finish(connection, results)
 
-    monkeypatch.setattr(queue, "finish_attempts", away_until_claimed_again)
-    monkeypatch.setattr("events.recording.AGAIN_S", 0.02)
+    monkeypatch.setattr(results_module, "finish_attempts", away_until_claimed_again)
+    monkeypatch.setattr("events.delivery.results.AGAIN_S", 0.02)
     received = deliver_to(answers(OK), pointed(project))
     assert (Event.objects.get().status, Event.objects.get().error_code) == ("SUCCESSFUL", None)
     assert list(Attempt.objects.values_list("status", flat=True)) == ["SUCCESSFUL"]
@@ -383,16 +384,16 @@ def test_a_job_claimed_again_while_its_first_result_waits_for_postgres_is_not_fa
 
 
 def test_a_recorder_that_meets_an_unknown_fault_goes_on(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, poisoned = queue.finish_attempts, []
+    real, poisoned = results_module.finish_attempts, []
 
-    def finish(connection: Any, results: list[queue.AttemptResult]) -> Any:
+    def finish(connection: Any, results: list[AttemptResult]) -> Any:
         if not poisoned:
             poisoned.append(results[0].job.event_id)
         if any(result.job.event_id == poisoned[0] for result in results):
             raise TypeError("not serialisable")
         return real(connection, results)
 
-    monkeypatch.setattr(queue, "finish_attempts", finish)
+    monkeypatch.setattr(results_module, "finish_attempts", finish)
     deliver_to(answers(OK), pointed(project, 3))
     assert Event.objects.filter(status="SUCCESSFUL").count() == 2
     assert DeliveryJob.objects.get().event_id == poisoned[0]
@@ -408,7 +409,7 @@ def test_jobs_claimed_under_a_configuration_that_cannot_be_read_are_given_back(
     def fail(*_: Any) -> None:
         raise OperationalError("the connection is closed")
 
-    monkeypatch.setattr("events.attempts.Catalogs.refresh", fail)
+    monkeypatch.setattr("events.delivery.attempt.Catalogs.refresh", fail)
     assert run(lambda deliverer: deliverer.drain(threading.Event())) == 0
     job = DeliveryJob.objects.get()
     assert (job.rank, job.tries, job.lease_token) == (1, 0, None)
@@ -519,7 +520,7 @@ async def hang(received: Received, writer: asyncio.StreamWriter) -> None:
 def test_stopping_gives_back_what_is_in_flight_and_what_has_not_begun(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery, "STOP_S", 0.05)
+    monkeypatch.setattr(sender, "STOP_S", 0.05)
     change(project.destination, max_concurrency=2)
     stop_while_hanging(project, pointed(project, 5), arrivals=2)
     assert Attempt.objects.count() == 0
@@ -529,7 +530,7 @@ def test_stopping_gives_back_what_is_in_flight_and_what_has_not_begun(
 
 
 def test_stopping_gives_back_what_waits_for_its_slot(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery, "STOP_S", 0.05)
+    monkeypatch.setattr(sender, "STOP_S", 0.05)
     change(project.destination, rate_limit=3, rate_limit_period="second")
     stop_while_hanging(project, pointed(project, 4), arrivals=1)
     assert list(DeliveryJob.objects.values_list("rank", "tries", "lease_token")) == [(1, 0, None)] * 4
@@ -538,7 +539,7 @@ def test_stopping_gives_back_what_waits_for_its_slot(project: Project, monkeypat
 def test_a_destination_that_is_due_behind_many_that_are_not_is_found_in_one_drain(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue, "LANES_PER_CLAIM", 2)
+    monkeypatch.setattr(claims, "DESTINATIONS_PER_CLAIM", 2)
 
     def prepare(port: int) -> None:
         later: datetime = utc_now() + timedelta(hours=1)

@@ -1,7 +1,7 @@
-"""Lanes: one destination's claimed jobs in one delivery worker, and how many more it has room for. Pure.
+"""A destination's queue in one delivery worker: its claimed jobs, what may start now, and how many more to claim. Pure.
 
-A lane sends at most `max_concurrency` at once. It claims ahead as far as it can send soon: a fast receiver's lane
-holds several rounds, so that claims stay large; a slow one's what it can start at once, so that no lease runs out.
+At most `max_concurrency` are sent at once. It claims ahead as far as it can send soon: a fast receiver's queue holds
+several rounds, so that claims stay large; a slow one's what it can start at once, so that no lease runs out.
 Bulk work takes nothing from live traffic: it starts when nothing else waits, leaves some of the senders free, is begun
 at the pace at which the worker stays punctual, and what of it is held ahead counts only against more of it.
 """
@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from events.queue import ClaimedJob, Room
+from events.delivery.jobs import ClaimedJob, Room
 
 _AHEAD_S = 0.5
 _MAX_ROUNDS = 4
 _SMOOTHING = 0.1
-# Timers are this imprecise. So much lateness is made up for; slots are wide enough to bear it (sql/queue.sql).
+# Timers are this imprecise. So much lateness is made up for; slots are wide enough to bear it (sql/claims.sql).
 _LATE_S = 0.008
 # Of ten senders, so many are kept from bulk work.
 _KEPT_OF_TEN = 1
@@ -29,7 +29,7 @@ _MAX_BURST = 64
 
 
 @dataclass(slots=True)
-class Lane:
+class DestinationQueue:
     """`max_concurrency` and `pace_s` are the destination's and may change at any time."""
 
     destination_id: str
@@ -100,7 +100,7 @@ class Lane:
 
     @property
     def runs_low(self) -> bool:
-        """Worth a claim of its own now; other lanes are refilled along with it."""
+        """Worth a claim of its own now; other queues are refilled along with it."""
         return self.hungry and self.load <= self._capacity // 2
 
     def note_claim(self, room: Room, *, taken: int, taken_in_bulk: int) -> None:

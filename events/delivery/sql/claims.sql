@@ -1,4 +1,4 @@
--- The statements of events/queue.py. Placeholders are psycopg's; `load_statements` finds them by name.
+-- The statements of events/delivery/claims.py. Placeholders are psycopg's; `load_statements` finds them by name.
 
 -- :name claim_delivery_jobs
 -- Takes what is due for many destinations at once, each within its own room, in one statement:
@@ -17,7 +17,7 @@ WITH RECURSIVE scan (destination_id, number) AS (
         SELECT job.destination_id FROM delivery_job AS job
         WHERE job.destination_id > scan.destination_id ORDER BY job.destination_id LIMIT 1
     ) AS following
-    WHERE scan.number < %(lanes)s
+    WHERE scan.number < %(destinations)s
 ), candidate AS MATERIALIZED (
     SELECT
         scan.destination_id,
@@ -91,7 +91,7 @@ WITH RECURSIVE scan (destination_id, number) AS (
 ), acquired AS (
     INSERT INTO delivery_lane (destination_id, owner, owned_until, last_slot_at)
     SELECT
-        destination_id, %(worker)s, now() + make_interval(secs => %(lane_lease_s)s),
+        destination_id, %(worker)s, now() + make_interval(secs => %(destination_lease_s)s),
         coalesce(first_slot_at + make_interval(secs => slot_s * (jobs - 1)), 'epoch')
     FROM taken
     WHERE NOT kept OR slot_s IS NOT NULL
@@ -133,7 +133,7 @@ WITH RECURSIVE scan (destination_id, number) AS (
 )
 SELECT
     (SELECT version FROM teams_configversion WHERE id = 1),
-    (SELECT destination_id FROM scan WHERE number = %(lanes)s),
+    (SELECT destination_id FROM scan WHERE number = %(destinations)s),
     claimed.*,
     CASE WHEN claimed.has_payload THEN payload.method ELSE request.method END,
     CASE WHEN claimed.has_payload THEN payload.path ELSE request.path END,
@@ -145,66 +145,6 @@ LEFT JOIN claimed ON true
 LEFT JOIN requests AS request ON request.id = claimed.request_id AND NOT claimed.has_payload
 LEFT JOIN event_payloads AS payload ON payload.id = claimed.event_id AND claimed.has_payload
 ORDER BY claimed.wait_s, claimed.event_id
-
--- :name finish_attempts
--- Records attempts and moves their events and jobs on, many at once; only for jobs still leased to this claim, so a
--- worker that lost its lease writes nothing. Returns the events that were its own. An event that was cancelled meanwhile
--- stays so, whatever its attempt came to.
-WITH result AS (
-    SELECT * FROM jsonb_to_recordset(%(results)s) AS result (
-        event_id text, lease_token uuid, attempt_id text, status text, response_status int, error_code text,
-        error_message text, requested_url text, http_method text, request_headers jsonb, response_headers jsonb,
-        body text, latency_ms int, started_at timestamptz, planned_at timestamptz
-    )
-), own AS MATERIALIZED (
-    SELECT result.*, job.team_id, job.connection_id, job.destination_id, job.attempt_number, job.trigger,
-        job.batch_operation_id, job.cancelled, CASE WHEN NOT job.cancelled THEN result.planned_at END AS next_attempt_at
-    FROM result
-    JOIN delivery_job AS job ON job.event_id = result.event_id AND job.lease_token = result.lease_token
-    -- Said again as an array, here and below: these plans are kept, and one that was made while the queue was empty
-    -- would read all of it for each result when it is long.
-    WHERE job.event_id = ANY(%(event_ids)s)
-    ORDER BY job.event_id
-    FOR UPDATE OF job
-), attempt AS (
-    INSERT INTO attempts (
-        id, team_id, event_id, connection_id, destination_id, attempt_number, trigger, batch_operation_id, status,
-        response_status, error_code, error_message, requested_url, http_method, request_headers, response_headers, body, latency,
-        created_at, delivered_at
-    )
-    SELECT
-        attempt_id, team_id, event_id, connection_id, destination_id, attempt_number, trigger, batch_operation_id,
-        status, response_status, error_code, error_message, requested_url, http_method, request_headers, response_headers, body, latency_ms,
-        started_at, CASE WHEN status = 'SUCCESSFUL' THEN started_at + make_interval(secs => latency_ms / 1000.0) END
-    FROM own
-), event AS (
-    UPDATE events AS event
-    SET status = CASE WHEN own.cancelled THEN event.status ELSE own.status END,
-        attempts = own.attempt_number, response_status = own.response_status,
-        error_code = own.error_code, failure_message = own.error_message, next_attempt_at = own.next_attempt_at,
-        last_attempt_at = own.started_at, updated_at = now(),
-        successful_at = CASE WHEN own.status = 'SUCCESSFUL' AND NOT own.cancelled THEN now() ELSE event.successful_at END
-    FROM own
-    WHERE event.id = own.event_id
-), outcome AS (
-    -- Counted for the bulk operation that queued them, once each: when they end.
-    INSERT INTO bulk_outcome (operation_id, done, failed)
-    SELECT
-        batch_operation_id, count(*) FILTER (WHERE status = 'SUCCESSFUL'), count(*) FILTER (WHERE status = 'FAILED')
-    FROM own
-    WHERE batch_operation_id IS NOT NULL AND next_attempt_at IS NULL AND NOT cancelled
-    GROUP BY batch_operation_id
-), done AS (
-    DELETE FROM delivery_job WHERE event_id = ANY(ARRAY(SELECT event_id FROM own WHERE next_attempt_at IS NULL))
-), again AS (
-    UPDATE delivery_job AS job
-    SET rank = %(retry_rank)s, due_at = own.next_attempt_at, attempt_number = job.attempt_number + 1,
-        retry_number = job.retry_number + 1, trigger = 'AUTOMATIC', tries = 0, lease_token = NULL
-    FROM own
-    WHERE job.event_id = own.event_id AND own.next_attempt_at IS NOT NULL
-        AND job.event_id = ANY(ARRAY(SELECT event_id FROM own WHERE next_attempt_at IS NOT NULL))
-)
-SELECT event_id FROM own
 
 -- :name release_jobs
 -- Gives claimed jobs back untried: a worker that stops had no time for them. Those of cancelled events end.
@@ -227,42 +167,3 @@ SET rank = CASE
     due_at = now(), tries = greatest(0, job.tries - 1), lease_token = NULL
 FROM own
 WHERE job.event_id = own.event_id AND NOT own.cancelled AND job.event_id = ANY(ARRAY(SELECT event_id FROM own))
-
--- :name renew_leases
--- A worker that lives keeps the deliveries that take long; those of one that died fall due soon. Locked in the order in
--- which everybody locks jobs.
-WITH own AS MATERIALIZED (
-    SELECT job.event_id FROM delivery_job AS job
-    JOIN unnest(%(event_id)s::text[], %(lease_token)s::uuid[]) AS held (event_id, lease_token)
-        ON job.event_id = held.event_id AND job.lease_token = held.lease_token
-    WHERE job.event_id = ANY(%(event_id)s)
-    ORDER BY job.event_id
-    FOR UPDATE OF job
-)
-UPDATE delivery_job SET due_at = now() + make_interval(secs => %(lease_s)s)
-WHERE event_id = ANY(ARRAY(SELECT event_id FROM own))
-
--- :name renew_lanes
--- Keeps the lanes that have deliveries in flight, whether or not anything more is due on them.
-WITH own AS MATERIALIZED (
-    SELECT destination_id FROM delivery_lane
-    WHERE owner = %(worker)s AND destination_id = ANY(%(destination_ids)s)
-    ORDER BY destination_id
-    FOR UPDATE
-)
-UPDATE delivery_lane AS lane
-SET owned_until = now() + make_interval(secs => %(lane_lease_s)s)
-FROM own
-WHERE lane.destination_id = own.destination_id
-
--- :name release_lanes
--- Lets other workers serve the lanes of this one, but for those it names.
-WITH own AS MATERIALIZED (
-    SELECT destination_id FROM delivery_lane
-    WHERE owner = %(worker)s AND NOT destination_id = ANY(%(kept)s)
-    ORDER BY destination_id
-    FOR UPDATE
-)
-UPDATE delivery_lane AS lane SET owner = NULL
-FROM own
-WHERE lane.destination_id = own.destination_id

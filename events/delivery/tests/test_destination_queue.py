@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from events.lanes import BulkPace, Lane
-from events.queue import ClaimedJob, Room
+from events.delivery.destination_queue import BulkPace, DestinationQueue
+from events.delivery.jobs import ClaimedJob, Room
 
 
-def lane(*, pace_s: float = 0.0, latency_s: float | None = None) -> Lane:
-    return Lane("des_1", max_concurrency=10, pace_s=pace_s, latency_s=latency_s)
+def lane(*, pace_s: float = 0.0, latency_s: float | None = None) -> DestinationQueue:
+    return DestinationQueue("des_1", max_concurrency=10, pace_s=pace_s, latency_s=latency_s)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_bulk_work_leaves_a_tenth_of_the_senders_free() -> None:
 
 
 def test_a_lane_with_one_sender_gives_it_to_bulk_work_as_well() -> None:
-    taken = Lane("des_1", max_concurrency=1)
+    taken = DestinationQueue("des_1", max_concurrency=1)
     add(taken, b1=True)
     assert drained(taken) == ["b1"]
 
@@ -123,14 +123,14 @@ def test_the_pace_of_bulk_work_grows_while_the_loop_is_punctual_and_halves_when_
     assert pace.burst == 64
 
 
-def drained(taken: Lane) -> list[str]:
+def drained(taken: DestinationQueue) -> list[str]:
     started = []
     while taken.may_start or taken.may_start_bulk:
         started.append(taken.start_next().event_id)
     return started
 
 
-def add(taken: Lane, **jobs: bool) -> None:
+def add(taken: DestinationQueue, **jobs: bool) -> None:
     """Each with its slot open."""
     for event_id, is_bulk in jobs.items():
         taken.add(job(event_id, is_bulk=is_bulk))

@@ -11,7 +11,7 @@ from destinations.catalog import DestinationEntry
 from destinations.outbound.build import DeliveryContext, Payload, PreparedRequest
 from destinations.outbound.client import SendResult
 from destinations.outbound.echoes import without_echoes
-from events.queue import AttemptResult, ClaimedJob
+from events.delivery.jobs import AttemptResult, ClaimedJob
 from fasthook.lib.catalog import Catalog
 from fasthook.lib.headers import merge_headers
 from fasthook.lib.ids import new_id, time_of

@@ -1,6 +1,4 @@
-"""What the stages tell about themselves, a batch at a time: instruments for machines, one line of ids for whoever
-follows a webhook through the log. Called after the commit; decides nothing.
-"""
+"""Counts of delivery: the wait for a first attempt, and each committed batch of results."""
 
 from __future__ import annotations
 
@@ -18,7 +16,7 @@ from fasthook.metrics import registry
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from events.queue import AttemptResult, ClaimedJob
+    from events.delivery.jobs import AttemptResult, ClaimedJob
 
 log = structlog.get_logger(__name__)
 

@@ -12,9 +12,11 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from events import queue
+from events.delivery import claims, leases
+from events.delivery.claims import claim_due_jobs
+from events.delivery.jobs import AttemptResult, Claim, ClaimedJob, ClaimRequest, Room
+from events.delivery.results import finish_attempts
 from events.models import Attempt, DeliveryJob, DeliveryLane, Event, Request
-from events.queue import AttemptResult, Claim, ClaimedJob, ClaimRequest, Room, claim_due_jobs, finish_attempts
 from events.states import Rank, Trigger, rank_of
 from events.tests.plane import add_destination, change, database_now
 from events.tests.seed import Project, build_event, build_request
@@ -270,9 +272,9 @@ def test_a_renewed_lane_stays(project: Project, door: DataConnection) -> None:
     claim(door, worker=owner)
     before = database_now()
     DeliveryLane.objects.update(owned_until=before)
-    door.run(queue.renew_lanes, owner, [project.destination.id])
+    door.run(leases.renew_destination_leases, owner, [project.destination.id])
     (until,) = DeliveryLane.objects.values_list("owned_until", flat=True)
-    assert until >= before + queue.LANE_LEASE_S * SECOND
+    assert until >= before + leases.DESTINATION_LEASE_S * SECOND
     assert claim(door, worker=uuid4()).jobs == []
 
 
@@ -283,9 +285,9 @@ def test_released_lanes_are_anybodys_but_for_those_kept(project: Project, door: 
     add_jobs(project, 2, destination_id=other.id)
     owner = uuid4()
     assert len(claim(door, worker=owner).jobs) == 2
-    door.run(queue.release_lanes, uuid4())
+    door.run(leases.release_destination_leases, uuid4())
     assert claim(door, worker=uuid4()).jobs == []
-    door.run(queue.release_lanes, owner, kept=[other.id])
+    door.run(leases.release_destination_leases, owner, kept=[other.id])
     assert [job.destination_id for job in claim(door, worker=uuid4()).jobs] == [project.destination.id]
 
 
@@ -313,7 +315,7 @@ def test_slots_go_on_where_the_last_claim_ended_whoever_claims(project: Project,
     add_jobs(project, 20)
     first = uuid4()
     assert len(claim(door, worker=first, limit=4).jobs) == 4
-    door.run(queue.release_lanes, first)
+    door.run(leases.release_destination_leases, first)
     waits = [job.wait_s for job in claim(door, worker=uuid4(), limit=4).jobs]
     assert waits[0] > 0.2
     assert [after - before for before, after in itertools.pairwise(waits)] == pytest.approx([0.101] * 3)
@@ -358,16 +360,16 @@ def test_a_renewed_lease_runs_on_and_only_for_its_holder(project: Project, door:
     before = database_now()
     DeliveryJob.objects.update(due_at=almost_over)
     stranger = ClaimedJob(uuid4(), *(getattr(job, name) for name in ClaimedJob.__slots__[1:]))  # type: ignore[attr-defined]
-    door.run(queue.renew_leases, [stranger], lease_s=15.0)
+    door.run(leases.renew_job_leases, [stranger], lease_s=15.0)
     assert DeliveryJob.objects.get().due_at == almost_over
-    door.run(queue.renew_leases, [job], lease_s=15.0)
+    door.run(leases.renew_job_leases, [job], lease_s=15.0)
     assert DeliveryJob.objects.get().due_at >= before + 15 * SECOND
 
 
 def test_more_destinations_than_a_claim_scans_are_reached_over_several(
     project: Project, door: DataConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue, "LANES_PER_CLAIM", 3)
+    monkeypatch.setattr(claims, "DESTINATIONS_PER_CLAIM", 3)
     wanted = set(add_jobs(project, 1))
     for _ in range(6):
         wanted |= set(add_jobs(project, 1, destination_id=add_destination(project).id))
@@ -470,9 +472,9 @@ def test_released_jobs_go_back_to_the_rank_of_their_trigger_uncounted(
 ) -> None:
     add_jobs(project, 1, trigger=trigger, rank=rank_of(trigger))
     (job,) = claim(door).jobs
-    door.run(queue.release_jobs, [job])
+    door.run(claims.release_jobs, [job])
     row = DeliveryJob.objects.get()
     assert (row.rank, row.tries, row.lease_token) == (rank_of(trigger), 0, None)
     assert row.due_at <= database_now()
-    door.run(queue.release_jobs, [job])
+    door.run(claims.release_jobs, [job])
     assert DeliveryJob.objects.get().tries == 0
