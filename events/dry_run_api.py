@@ -16,8 +16,8 @@ from connections.transformations.serializers import AnyJSONField, RunRequestInpu
 from connections.transformations.trial import message_answer, read_message
 from events.dry_run import DryRun, Subject, dry_run
 from events.dry_run_delivery import preview_delivery
+from events.evidence.selectors import get_request, latest_input
 from events.models import Request, RequestStatus
-from events.selectors import get_request, latest_input
 from fasthook.api.fields import InputSerializer, ObjectField, TextField, read_input
 from fasthook.api.filters import refuse_unknown
 from fasthook.api.parsers import LargeJSONParser

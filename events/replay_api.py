@@ -11,10 +11,10 @@ from rest_framework.request import Request as Call
 from rest_framework.response import Response
 
 from connections.transformations.serializers import AnyJSONField
-from events import outputs
+from events.evidence.answers import event_answer, request_answer
+from events.evidence.selectors import BranchCounts
+from events.evidence.serializers import EventOutput, RequestOutput
 from events.retrying import cancel_event, retry_event, retry_request
-from events.selectors import BranchCounts
-from events.serializers import event_answer, request_answer
 from fasthook.api.describe import refusals
 from fasthook.api.fields import ChoiceField, InputSerializer, ObjectField, TextField, read_input
 from fasthook.api.filters import refuse_unknown
@@ -42,13 +42,13 @@ class RequestRetryInput(InputSerializer):
     body_encoding = ChoiceField(choices=["json", "text", "base64"], required=False)
 
 
-class EventRetryOutput(outputs.EventOutput):
+class EventRetryOutput(EventOutput):
     ok = serializers.BooleanField()
     queued = serializers.BooleanField()
     event_id = serializers.CharField()
 
 
-class RequestRetryOutput(outputs.RequestOutput):
+class RequestRetryOutput(RequestOutput):
     ok = serializers.BooleanField()
     queued = serializers.BooleanField()
     request_id = serializers.CharField()
@@ -80,7 +80,7 @@ class EventReplayViewSet(ApiViewSet):
         operation_id="cancel_event",
         tags=["events"],
         request=NothingInput,
-        responses={200: outputs.EventOutput, **refusals(404, 409, 422)},
+        responses={200: EventOutput, **refusals(404, 409, 422)},
     )
     def cancel(self, request: Call, event_id: str) -> Response:
         """Ends an event that waits. An attempt in flight is let finish and recorded; the event stays cancelled."""

@@ -14,12 +14,12 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from connections.sandbox.jobs import Message
+from events.evidence.selectors import get_event, get_request
 from events.ingress.store import CapturedRequest, write_requests
 from events.models import Event, Request, RequestStatus
 from events.modified_request import RequestLimits, modify
 from events.refusals import ObjectState, Refusal, refuse_replay
 from events.replay import cancel_events, replay_requests, requeue_events
-from events.selectors import get_event, get_request
 from events.states import IgnoredCause, Trigger
 from events.storage.config_lock import lock_configuration_for_page
 from events.storage.partitions import with_partitions

@@ -16,15 +16,15 @@ from connections.filters import FilterViewSet
 from connections.routes.api import RoutesViewSet
 from connections.transformations.api import TransformationViewSet, TrialViewSet
 from destinations.api import DestinationViewSet
-from events.api import AttemptViewSet, EventViewSet, LatestInputViewSet, RequestViewSet
 from events.bulk.api import EventBulkViewSet, RequestBulkViewSet
 from events.dry_run_api import DryRunViewSet
-from events.executions_api import ExecutionViewSet
+from events.evidence.api import AttemptViewSet, EventViewSet, LatestInputViewSet, RequestViewSet
+from events.evidence.backlog import count_backlog
+from events.evidence.executions_api import ExecutionViewSet
+from events.evidence.timeline.api import TraceViewSet
 from events.rehearsals.api import RehearsalViewSet
 from events.replay_api import EventReplayViewSet, RequestReplayViewSet
-from events.trace.api import TraceViewSet
 from events.trial_delivery_api import TrialDeliveryViewSet
-from events.waiting_work import count_waiting
 from metrics.api import MetricsViewSet
 from sources.api import SourceViewSet
 from teams.api import AcceptViewSet, LoginViewSet, ProjectSecretsViewSet, SessionViewSet
@@ -87,7 +87,7 @@ urlpatterns = [
     # ---- Connections
     path("connections", connections(COLLECTION)),
     path("connections/count", connections(COUNT)),
-    path("connections/<str:id>", connections(ROW, waiting=count_waiting)),
+    path("connections/<str:id>", connections(ROW, waiting=count_backlog)),
     path("connections/<str:id>/pause", connections(action("pause"))),
     path("connections/<str:id>/unpause", connections(action("unpause"))),
     path("connections/<str:id>/enable", connections(action("enable"))),

@@ -20,7 +20,7 @@ from events.bulk.outputs import (
     plan_answer,
 )
 from events.bulk.services import cancel_operation, plan_operation, start_operation
-from events.list_filters import EventFilter, RequestFilter
+from events.evidence.filters import EventFilter, RequestFilter
 from events.models.bulk import EVENT_KINDS, ONGOING, REQUEST_KINDS, BulkOperation, BulkStatus, Kind
 from fasthook.api.describe import filter_parameters, list_answer, refusals
 from fasthook.api.filters import ListFilter, OneOf, read_params, refuse_unknown

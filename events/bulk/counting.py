@@ -14,8 +14,8 @@ from typing import Any, Final
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
 
-from events.bounded_reads import bounded_read
 from events.bulk.selection import Rows, Selection
+from events.evidence.bounded_reads import bounded_read
 from events.models.bulk import Kind
 from fasthook.lib.ids import time_of
 

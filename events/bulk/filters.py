@@ -16,7 +16,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
-from events.list_filters import EventFilter, RequestFilter
+from events.evidence.filters import EventFilter, RequestFilter
 from events.models.bulk import EVENT_KINDS, TARGETS, Kind
 from fasthook.api import timerange
 from fasthook.api.fields import ChoiceField, InputSerializer, TextField, read_input

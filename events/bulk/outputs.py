@@ -6,12 +6,12 @@ from typing import Any, Final
 
 from rest_framework import serializers
 
-from events import outputs
 from events.bulk.forecast import DestinationForecast
 from events.bulk.services import Plan
+from events.evidence.answers import event_answer, request_answer
+from events.evidence.selectors import BranchCounts, count_branches
+from events.evidence.serializers import EventOutput, RequestOutput
 from events.models.bulk import ONGOING, BulkOperation, BulkStatus, Kind
-from events.selectors import BranchCounts, count_branches
-from events.serializers import event_answer, request_answer
 from fasthook.api.describe import AppliedRangeOutput
 from fasthook.api.fields import MomentField, ObjectField
 from fasthook.lib.clock import iso
@@ -68,11 +68,11 @@ class _PlanOutput(serializers.Serializer[Any]):
 
 
 class EventBulkPlanOutput(_PlanOutput):
-    sample = outputs.EventOutput(many=True, help_text="The newest ten.")
+    sample = EventOutput(many=True, help_text="The newest ten.")
 
 
 class RequestBulkPlanOutput(_PlanOutput):
-    sample = outputs.RequestOutput(many=True, help_text="The newest ten.")
+    sample = RequestOutput(many=True, help_text="The newest ten.")
 
 
 def operation_answer(row: BulkOperation) -> dict[str, Any]:

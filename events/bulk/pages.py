@@ -15,10 +15,10 @@ import psycopg
 from django.db import IntegrityError, connection, transaction
 
 from events import replay
-from events.bounded_reads import bounded_read
 from events.bulk import progress
 from events.bulk.progress import Lease, PageCounts
 from events.bulk.selection import Selection, about_text, read_candidates, still_matching
+from events.evidence.bounded_reads import bounded_read
 from events.models.bulk import BulkOperation, Kind
 from events.refusals import Refusal
 from events.states import IgnoredCause, Trigger

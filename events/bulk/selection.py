@@ -14,10 +14,10 @@ from typing import Any, Final
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce, Length
 
+from events.evidence.search import search
+from events.evidence.selectors import Listing, list_events, list_requests
 from events.models import DeliveryJob
 from events.models.bulk import Kind
-from events.search import search
-from events.selectors import Listing, list_events, list_requests
 from events.states import Status
 from fasthook.api import timerange
 from fasthook.api.timerange import TimeRange

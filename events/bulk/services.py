@@ -9,13 +9,13 @@ from typing import Any, Final
 
 from django.db import transaction
 
-from events.bounded_reads import bounded_read
 from events.bulk import progress
 from events.bulk.counting import Census, take_census
 from events.bulk.filters import digest_of, refuse_everything
 from events.bulk.forecast import Forecast, forecast
 from events.bulk.named import refuse_unknown_ids
 from events.bulk.selection import Selection, select
+from events.evidence.bounded_reads import bounded_read
 from events.models.bulk import ONGOING, BulkOperation, Kind
 from fasthook.lib.errors import Conflict
 from fasthook.lib.nudge import nudge_after_commit

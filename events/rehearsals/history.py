@@ -13,10 +13,10 @@ from django.db.models import QuerySet
 from django.db.models.functions import Coalesce, Length
 
 from connections.sandbox.jobs import Message
+from events.evidence.selectors import CLOCK_SKEW
 from events.models import Event, Request, RequestStatus
 from events.rehearsals.verdicts import PastBranch
 from events.routing.decide import RoutableRequest, rule_input
-from events.selectors import CLOCK_SKEW
 from fasthook.lib.ids import first_id_at, time_of
 
 PAGE_REQUESTS: Final = 250

@@ -8,7 +8,7 @@ from typing import Final
 from django.db import transaction
 
 from connections.models import Connection
-from events.bounded_reads import bounded_read
+from events.evidence.bounded_reads import bounded_read
 from events.models.backtests import UNFINISHED, RuleRehearsal
 from events.rehearsals import progress
 from events.rehearsals.history import Past

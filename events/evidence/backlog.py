@@ -7,7 +7,7 @@ from typing import Any, Final
 from django.db import connection as database
 
 from connections.models import Connection
-from events.bounded_reads import bounded_read
+from events.evidence.bounded_reads import bounded_read
 from events.models import Event
 from events.states import Status
 
@@ -20,7 +20,7 @@ FROM (SELECT connection_id FROM delivery_job WHERE destination_id = %s LIMIT %s)
 """
 
 
-def count_waiting(row: Connection) -> dict[str, Any] | None:
+def count_backlog(row: Connection) -> dict[str, Any] | None:
     """None when nothing does. `held` are on HOLD, `queued` wait for an attempt, or are in flight, at its destination.
 
     `settling` while these are being brought in line with a change of the connection. Not `exact` beyond COUNT_UP_TO

@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from connections.rules.retry import RetryPolicy, compile_retry, preview_schedule
+from events.evidence.timeline.entries import Entry, Kind
+from events.evidence.timeline.reading import ActionRow, AttemptRow, ConnectionRow
+from events.evidence.timeline.rules import Judged, tell_rules
 from events.models import DeliveryJob, Event
 from events.states import Rank, Status, Trigger
-from events.trace.entries import Entry, Kind
-from events.trace.reading import ActionRow, AttemptRow, ConnectionRow
-from events.trace.rules import Judged, tell_rules
 from fasthook.lib.clock import iso
 from fasthook.lib.errors import InvalidInput
 from fasthook.lib.ids import time_of

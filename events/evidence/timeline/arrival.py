@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from events.evidence.timeline.entries import Entry, Kind
+from events.evidence.timeline.reading import MAX_REPLAYS, Evidence
 from events.models import RequestStatus
-from events.trace.entries import Entry, Kind
-from events.trace.reading import MAX_REPLAYS, Evidence
 from fasthook.lib.ids import time_of
 from teams.past import UNKNOWN
 
@@ -19,7 +19,7 @@ _REJECTIONS: Final = {
 }
 
 
-def tell_intake(evidence: Evidence) -> Iterator[Entry]:
+def tell_arrival(evidence: Evidence) -> Iterator[Entry]:
     request = evidence.request
     at, request_id = time_of(request.id), request.id
     if request.retry_parent_request_id:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.db.models import Func, QuerySet, TextField, Value
 
-from events import bounded_reads, selectors
+from events.evidence import bounded_reads, selectors
 from events.tests.seed import Project, make_request
 from fasthook.testing import ApiCaller
 

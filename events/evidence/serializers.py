@@ -1,4 +1,4 @@
-"""The shapes of `events/serializers.py` for the OpenAPI description."""
+"""The shapes of `events/evidence/answers.py` for the OpenAPI description."""
 
 from __future__ import annotations
 

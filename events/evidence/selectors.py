@@ -1,6 +1,6 @@
 """Reads evidence: lists, details, latest input. Always of one team, always within a range of ids.
 
-Lists read for a bounded time (events/bounded_reads.py).
+Lists read for a bounded time (events/evidence/bounded_reads.py).
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from django.db.models import Count, F, Func, IntegerField, Q, QuerySet
 
 from connections.models import Connection
 from destinations.models import Destination
-from events.bounded_reads import bounded_read, count_found
-from events.list_filters import AttemptFilter, EventFilter, ExecutionFilter, RequestFilter
+from events.evidence.bounded_reads import bounded_read, count_found
+from events.evidence.filters import AttemptFilter, EventFilter, ExecutionFilter, RequestFilter
+from events.evidence.search import made_before, search
+from events.evidence.status_parts import split_by_status
 from events.models import Attempt, Event, Request, RequestStatus, TransformationExecution
-from events.search import made_before, search
-from events.status_parts import split_by_status
 from fasthook.api.filters import ListFilter
 from fasthook.api.pagination import COUNT_UP_TO, Page, count_rows, paginate
 from fasthook.api.timerange import TimeRange, read_range

@@ -15,9 +15,9 @@ from django.db import connection
 
 from connections.models import Connection, Transformation
 from destinations.models import Destination
-from events.bounded_reads import bounded_read
+from events.evidence.bounded_reads import bounded_read
+from events.evidence.selectors import CLOCK_SKEW, BranchCounts, count_branches, get_request_head
 from events.models import DeliveryJob, Event, Request, RouteJob
-from events.selectors import CLOCK_SKEW, BranchCounts, count_branches, get_request_head
 from events.states import Status
 from fasthook.api.pagination import Page, paginate
 from fasthook.lib.ids import first_id_at, is_id, time_of

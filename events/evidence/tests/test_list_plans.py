@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from events.list_filters import AttemptFilter, EventFilter, RequestFilter
-from events.models import DeliveryJob, Event, Request
-from events.selectors import (
+from events.evidence.filters import AttemptFilter, EventFilter, RequestFilter
+from events.evidence.selectors import (
     count_branches,
     get_attempt,
     get_event,
@@ -24,6 +23,7 @@ from events.selectors import (
     list_ignored_events,
     list_requests,
 )
+from events.models import DeliveryJob, Event, Request
 from events.storage.payloads import payload_of_event, read_payloads
 from events.tests.explaining import Reading, explained
 from events.tests.seeded import PER_DAY, History

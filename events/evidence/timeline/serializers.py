@@ -6,12 +6,12 @@ from typing import Any
 
 from rest_framework import serializers
 
-from events.outputs import RequestOutput
-from events.serializers import request_answer
+from events.evidence.answers import request_answer
+from events.evidence.serializers import RequestOutput
+from events.evidence.timeline.compose import Timeline
+from events.evidence.timeline.entries import Kind, entry_answer
+from events.evidence.timeline.reading import MAX_REPLAYS, Evidence
 from events.states import Status
-from events.trace.entries import Kind, entry_answer
-from events.trace.reading import MAX_REPLAYS, Evidence
-from events.trace.timeline import Trace
 from fasthook.api.describe import PaginationOutput
 from fasthook.api.fields import MomentField, ObjectField
 
@@ -74,7 +74,7 @@ class TraceOutput(serializers.Serializer[Any]):
     notes = serializers.ListField(child=serializers.CharField(), help_text="What was left out, and where it is.")
 
 
-def trace_answer(evidence: Evidence, trace: Trace) -> dict[str, Any]:
+def timeline_answer(evidence: Evidence, trace: Timeline) -> dict[str, Any]:
     answer = evidence.page.answer(trace.branches)
     return {
         "request": request_answer(evidence.request, evidence.counts),

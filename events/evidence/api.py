@@ -11,10 +11,10 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request as Call
 from rest_framework.response import Response
 
-from events import outputs
-from events.list_filters import AttemptFilter, EventFilter, RequestFilter
-from events.models import Event, Request
-from events.selectors import (
+from events.evidence import serializers
+from events.evidence.answers import attempt_answer, event_answer, latest_input_answer, request_answer
+from events.evidence.filters import AttemptFilter, EventFilter, RequestFilter
+from events.evidence.selectors import (
     BranchCounts,
     Listing,
     count_branches,
@@ -27,7 +27,7 @@ from events.selectors import (
     list_ignored_events,
     list_requests,
 )
-from events.serializers import attempt_answer, event_answer, latest_input_answer, request_answer
+from events.models import Event, Request
 from events.storage.payload_json import data_answer
 from events.storage.payloads import Payload, payload_of, payload_of_event, read_event_payloads, read_payloads
 from fasthook.api.describe import filter_parameters
@@ -48,7 +48,7 @@ class RequestViewSet(ApiViewSet):
         operation_id="list_requests",
         tags=["requests"],
         parameters=filter_parameters(RequestFilter, paged=True),
-        responses=outputs.REQUEST_LIST,
+        responses=serializers.REQUEST_LIST,
     )
     def list(self, request: Call) -> Response:
         listing = list_requests(_team_id(request), read_params(request.query_params), now=utc_now())
@@ -60,7 +60,7 @@ class RequestViewSet(ApiViewSet):
             models = _with_data(models, read_payloads(ids, page_limit=page.limit))
         return _list_answer(listing, page, models)
 
-    @extend_schema(operation_id="get_request", tags=["requests"], responses=outputs.RequestOutput)
+    @extend_schema(operation_id="get_request", tags=["requests"], responses=serializers.RequestOutput)
     def retrieve(self, request: Call, request_id: str) -> Response:
         row = get_request(_team_id(request), request_id)
         counts = count_branches([row.id]).get(row.id, BranchCounts())
@@ -70,7 +70,7 @@ class RequestViewSet(ApiViewSet):
         operation_id="list_request_events",
         tags=["requests"],
         parameters=filter_parameters(EventFilter, paged=True),
-        responses=outputs.EVENT_LIST,
+        responses=serializers.EVENT_LIST,
     )
     def events(self, request: Call, request_id: str) -> Response:
         return _branches(request, request_id, list_events)
@@ -79,7 +79,7 @@ class RequestViewSet(ApiViewSet):
         operation_id="list_request_ignored_events",
         tags=["requests"],
         parameters=filter_parameters(EventFilter, paged=True),
-        responses=outputs.EVENT_LIST,
+        responses=serializers.EVENT_LIST,
     )
     def ignored_events(self, request: Call, request_id: str) -> Response:
         return _branches(request, request_id, list_ignored_events)
@@ -93,7 +93,7 @@ class RequestViewSet(ApiViewSet):
         operation_id="count_requests",
         tags=["requests"],
         parameters=filter_parameters(RequestFilter, paged=False),
-        responses=outputs.EvidenceCountOutput,
+        responses=serializers.EvidenceCountOutput,
     )
     def count(self, request: Call) -> Response:
         return _count_answer(list_requests(_team_id(request), read_params(request.query_params), now=utc_now()))
@@ -104,12 +104,12 @@ class EventViewSet(ApiViewSet):
         operation_id="list_events",
         tags=["events"],
         parameters=filter_parameters(EventFilter, paged=True),
-        responses=outputs.EVENT_LIST,
+        responses=serializers.EVENT_LIST,
     )
     def list(self, request: Call) -> Response:
         return _events_answer(list_events(_team_id(request), read_params(request.query_params), now=utc_now()))
 
-    @extend_schema(operation_id="get_event", tags=["events"], responses=outputs.EventOutput)
+    @extend_schema(operation_id="get_event", tags=["events"], responses=serializers.EventOutput)
     def retrieve(self, request: Call, event_id: str) -> Response:
         row = get_event(_team_id(request), event_id)
         return Response({**event_answer(row), "data": data_answer(payload_of_event(row))})
@@ -123,7 +123,7 @@ class EventViewSet(ApiViewSet):
         operation_id="count_events",
         tags=["events"],
         parameters=filter_parameters(EventFilter, paged=False),
-        responses=outputs.EvidenceCountOutput,
+        responses=serializers.EvidenceCountOutput,
     )
     def count(self, request: Call) -> Response:
         return _count_answer(list_events(_team_id(request), read_params(request.query_params), now=utc_now()))
@@ -134,20 +134,20 @@ class AttemptViewSet(ApiViewSet):
         operation_id="list_attempts",
         tags=["attempts"],
         parameters=filter_parameters(AttemptFilter, paged=True),
-        responses=outputs.ATTEMPT_LIST,
+        responses=serializers.ATTEMPT_LIST,
     )
     def list(self, request: Call) -> Response:
         listing = list_attempts(_team_id(request), read_params(request.query_params), now=utc_now())
         page = listing.page()
         return _list_answer(listing, page, [attempt_answer(row) for row in page.rows])
 
-    @extend_schema(operation_id="get_attempt", tags=["attempts"], responses=outputs.AttemptOutput)
+    @extend_schema(operation_id="get_attempt", tags=["attempts"], responses=serializers.AttemptOutput)
     def retrieve(self, request: Call, attempt_id: str) -> Response:
         return Response(attempt_answer(get_attempt(_team_id(request), attempt_id)))
 
 
 class LatestInputViewSet(ApiViewSet):
-    @extend_schema(operation_id="get_latest_input", tags=["connections"], responses=outputs.LatestInputOutput)
+    @extend_schema(operation_id="get_latest_input", tags=["connections"], responses=serializers.LatestInputOutput)
     def retrieve(self, request: Call, connection_id: str) -> Response:
         found_id, row = latest_input(_team_id(request), connection_id)
         return Response(latest_input_answer(found_id, row, payload_of(row) if row else None))

@@ -12,8 +12,8 @@ from drf_spectacular.utils import extend_schema_field
 
 from connections.models import Connection
 from events.codes import ERROR_CODES, REJECTION_CAUSES
+from events.evidence.search import MAX_CHARACTERS
 from events.models import AttemptStatus, ExecutionStatus, RequestStatus
-from events.search import MAX_CHARACTERS
 from events.states import IgnoredCause, Status, Trigger
 from fasthook.api import timerange
 from fasthook.api.filters import AnyInteger, AnyOf, IsSet, ListFilter, OneOf, YesNo
@@ -48,7 +48,7 @@ class FailedWith(OneOf):
 
 
 class OfStatus(OneOf):
-    """Left to events/status_parts.py, which makes several lists of it."""
+    """Left to events/evidence/status_parts.py, which makes several lists of it."""
 
     def filter(self, qs: QuerySet[Any], value: list[str] | None) -> QuerySet[Any]:
         return qs
@@ -100,7 +100,7 @@ class _TermField(forms.Field):
 
 @extend_schema_field({"type": "string", "maxLength": MAX_CHARACTERS})
 class Search(Filter):
-    """Left to events/search.py, which wants the range as well."""
+    """Left to events/evidence/search.py, which wants the range as well."""
 
     field_class = _TermField
 

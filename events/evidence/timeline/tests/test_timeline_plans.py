@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from django.db import connection
 
+from events.evidence.timeline.reading import read_evidence
 from events.models import Event
 from events.tests.explaining import explained, is_partition
 from events.tests.seeded import History
-from events.trace.reading import read_evidence
 from fasthook.lib.clock import utc_now
 from fasthook.lib.ids import time_of
 from teams.models import AuditEntry

@@ -215,7 +215,7 @@ def test_the_count_has_the_filters_of_the_list(
     answer = api.get("/v1/requests/count?verified=true").json()
     assert list(answer) == ["count", "count_exact", "applied_range"]
     assert (answer["count"], answer["count_exact"]) == (2, True)
-    monkeypatch.setattr("events.selectors.COUNT_UP_TO", 2)
+    monkeypatch.setattr("events.evidence.selectors.COUNT_UP_TO", 2)
     answer = api.get("/v1/requests/count").json()
     assert (answer["count"], answer["count_exact"]) == (2, False)
 

@@ -6,7 +6,8 @@ import pytest
 from django.db import connection as database
 
 from connections.services import pause_connection, unpause_connection
-from events import settling, waiting_work
+from events import settling
+from events.evidence import backlog
 from events.models import DeliveryJob, Event
 from events.settling import settle_all
 from events.tests.plane import accept_and_route, add_connection
@@ -44,7 +45,7 @@ def test_a_pause_and_a_release_show_how_far_they_are(project: Project, monkeypat
 
 def test_beyond_its_bound_a_count_is_not_exact(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     accept_and_route(project, 4)
-    monkeypatch.setattr(waiting_work, "COUNT_UP_TO", 3)
+    monkeypatch.setattr(backlog, "COUNT_UP_TO", 3)
     assert waiting(project) == (False, 0, 3, False)
     DeliveryJob.objects.all().delete()
     Event.objects.update(status="HOLD")
@@ -55,7 +56,7 @@ def test_both_are_counted_from_an_index(project: Project) -> None:
     with database.cursor() as cursor:
         cursor.execute("SET enable_seqscan = off")
         try:
-            cursor.execute("EXPLAIN " + waiting_work._QUEUED, ["conn_1", "des_1", 10])
+            cursor.execute("EXPLAIN " + backlog._QUEUED, ["conn_1", "des_1", 10])
             assert "delivery_job_lane" in str(cursor.fetchall())
             cursor.execute("EXPLAIN SELECT id FROM events WHERE connection_id = 'conn_1' AND status = 'HOLD' LIMIT 10")
             assert "status" not in str(cursor.fetchall())

@@ -8,9 +8,9 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request as Call
 from rest_framework.response import Response
 
-from events.trace.outputs import TraceOutput, trace_answer
-from events.trace.reading import DEFAULT_BRANCHES, MAX_BRANCHES, read_evidence
-from events.trace.timeline import make_trace
+from events.evidence.timeline.compose import make_timeline
+from events.evidence.timeline.reading import DEFAULT_BRANCHES, MAX_BRANCHES, read_evidence
+from events.evidence.timeline.serializers import TraceOutput, timeline_answer
 from fasthook.api.filters import read_params, refuse_unknown
 from fasthook.api.viewset import ApiViewSet
 from fasthook.lib.clock import utc_now
@@ -41,4 +41,4 @@ class TraceViewSet(ApiViewSet):
         refuse_unknown(params, ["limit", "next", "prev", "cursor", "team_id"])
         now = utc_now()
         evidence = read_evidence(cast(TeamRequest, request).team.id, request_id, params, now=now)
-        return Response(trace_answer(evidence, make_trace(evidence, now=now)))
+        return Response(timeline_answer(evidence, make_timeline(evidence, now=now)))

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
+from events.evidence.timeline.actions import tell_action, tell_bulk_operations
+from events.evidence.timeline.arrival import tell_arrival
+from events.evidence.timeline.branches import Branch, summarise_branch, tell_branch
+from events.evidence.timeline.entries import Entry, in_order
+from events.evidence.timeline.reading import ACTIONS_EACH, MAX_REPLAYS, RUNS_EACH, AttemptRow, Evidence, RunRow
+from events.evidence.timeline.rules import Judged
 from events.models import Event
-from events.trace.actions import tell_action, tell_bulk_operations
-from events.trace.branches import Branch, summarise_branch, tell_branch
-from events.trace.entries import Entry, in_order
-from events.trace.intake import tell_intake
-from events.trace.reading import ACTIONS_EACH, MAX_REPLAYS, RUNS_EACH, AttemptRow, Evidence, RunRow
-from events.trace.rules import Judged
 from fasthook.lib.ids import time_of
 from fasthook.lib.plural import for_count
 
@@ -22,22 +22,22 @@ Row = TypeVar("Row", AttemptRow, RunRow)
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
+class Timeline:
     timeline: list[Entry]
     branches: list[dict[str, Any]]
     batch_operation_ids: list[str]
     notes: list[str]
 
 
-def make_trace(evidence: Evidence, *, now: datetime) -> Trace:
+def make_timeline(evidence: Evidence, *, now: datetime) -> Timeline:
     events = {event.id: event for event in evidence.page.rows}
     branches = _branches(evidence, now=now)
-    entries: list[Entry] = [*tell_intake(evidence)] if evidence.is_first_page else []
+    entries: list[Entry] = [*tell_arrival(evidence)] if evidence.is_first_page else []
     for branch in branches:
         entries += tell_branch(branch)
     entries += tell_bulk_operations(events.values(), evidence.attempts)
     entries += [tell_action(action, events) for action in evidence.actions]
-    return Trace(
+    return Timeline(
         timeline=in_order(entries),
         branches=[summarise_branch(branch) for branch in branches],
         batch_operation_ids=sorted({each.batch_operation_id for each in entries if each.batch_operation_id}),

@@ -11,11 +11,11 @@ from rest_framework.response import Response
 
 from connections.models import Transformation
 from connections.transformations.serializers import LogLineOutput, RunErrorOutput
-from events.executions_answers import execution_answer, execution_detail
-from events.list_filters import ExecutionFilter
+from events.evidence.execution_answers import execution_answer, execution_detail
+from events.evidence.filters import ExecutionFilter
+from events.evidence.selectors import get_execution, list_executions
+from events.evidence.serializers import DataOutput, evidence_list
 from events.models import ExecutionStatus, Request
-from events.outputs import DataOutput, evidence_list
-from events.selectors import get_execution, list_executions
 from fasthook.api.describe import filter_parameters
 from fasthook.api.fields import MomentField
 from fasthook.api.filters import read_params

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from events.evidence.timeline.reading import read_evidence
 from events.tests.explaining import explained
 from events.tests.seed import Project, make_request
 from events.tests.tracing import fan, trace
-from events.trace.reading import read_evidence
 from fasthook.lib.clock import iso, utc_now
 from fasthook.testing import ApiCaller
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from events.evidence.selectors import BranchCounts
 from events.models import Attempt, Event, Request
-from events.selectors import BranchCounts
 from events.storage.payload_json import data_answer
 from events.storage.payloads import Payload
 from fasthook.lib.clock import iso

@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
+from events.evidence.answers import made_at
 from events.models import Request, TransformationExecution
-from events.serializers import made_at
 from events.storage.payload_json import data_answer
 from events.storage.payloads import payload_of
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
+from events.evidence.timeline.entries import Entry, Kind
+from events.evidence.timeline.reading import ActionRow, AttemptRow
 from events.models import Event
-from events.trace.entries import Entry, Kind
-from events.trace.reading import ActionRow, AttemptRow
 from fasthook.lib.ids import time_of
 
 

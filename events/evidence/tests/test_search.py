@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db.models import BooleanField, Func, QuerySet, Value
 
-from events import bounded_reads, selectors
+from events.evidence import bounded_reads, selectors
 from events.models import EventPayload
 from events.tests.explaining import explained
 from events.tests.seed import Project, id_at, make_attempt, make_event, make_request

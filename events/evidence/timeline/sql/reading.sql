@@ -1,4 +1,4 @@
--- The statements of events/trace/reading.py. Evidence is bounded by ids, so that only its days are read. The inner orders
+-- The statements of events/evidence/timeline/reading.py. Evidence is bounded by ids, so that only its days are read. The inner orders
 -- begin with the column that is equal anyway: only the index on it has that order, and the key, which all would have to
 -- be read through by, is none the planner could take on a day without statistics.
 

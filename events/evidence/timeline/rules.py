@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from events.evidence.timeline.entries import Entry, Kind
+from events.evidence.timeline.reading import RunRow
 from events.models import Event
 from events.states import IgnoredCause
-from events.trace.entries import Entry, Kind
-from events.trace.reading import RunRow
 from fasthook.lib.clock import iso
 from fasthook.lib.ids import time_of
 
