@@ -17,7 +17,7 @@ class Connection(Resource):
     destination = models.ForeignKey(Destination, on_delete=models.PROTECT, related_name="connections")
     rules = JSONTextField(default=list, help_text="Normalised: deduplicate, transform, filter, delay, retry.")
     paused_at = models.DateTimeField(null=True, blank=True)
-    # Waiting work is to be brought in line with this row's state (events/settling.py); null when it is.
+    # Waiting work is to be brought in line with this row's state (events/lifecycle/reconcile.py); null when it is.
     settle_requested_at = models.DateTimeField(null=True, blank=True)
 
     shown_as = {

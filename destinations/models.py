@@ -34,7 +34,7 @@ class Destination(Resource):
     timeout_s = models.FloatField(default=30.0)
     auth_type = models.CharField(max_length=40, null=True, blank=True)
     auth = EncryptedJSONField(null=True, blank=True)
-    # Waiting work is to be brought in line with this row's state (events/settling.py); null when it is.
+    # Waiting work is to be brought in line with this row's state (events/lifecycle/reconcile.py); null when it is.
     settle_requested_at = models.DateTimeField(null=True, blank=True)
 
     shown_as = {

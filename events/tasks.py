@@ -15,9 +15,9 @@ from celery.signals import worker_process_shutdown, worker_shutting_down
 from django.db import InterfaceError, OperationalError
 
 from events.delivery.worker import Deliverer
+from events.lifecycle.reconcile import reconcile_all
 from events.maintenance import keep_house, nudge_due_stages
 from events.routing.worker import Router
-from events.settling import settle_all
 from events.turns import BulkWork
 from fasthook.lib.clock import utc_now
 from fasthook.lib.heartbeat import note_tick
@@ -68,7 +68,7 @@ def deliver() -> None:
 def settle() -> None:
     begin("settle")
     with _unless_postgres_is_away():
-        settle_all(seconds=SETTLE_S)
+        reconcile_all(seconds=SETTLE_S)
 
 
 @shared_task(name="events.tasks.rehearse", ignore_result=True)

@@ -22,8 +22,8 @@ from events.evidence.api import AttemptViewSet, EventViewSet, LatestInputViewSet
 from events.evidence.backlog import count_backlog
 from events.evidence.executions_api import ExecutionViewSet
 from events.evidence.timeline.api import TraceViewSet
+from events.lifecycle.api import EventReplayViewSet, RequestReplayViewSet
 from events.rehearsals.api import RehearsalViewSet
-from events.replay_api import EventReplayViewSet, RequestReplayViewSet
 from events.trial_delivery_api import TrialDeliveryViewSet
 from metrics.api import MetricsViewSet
 from sources.api import SourceViewSet

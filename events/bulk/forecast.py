@@ -13,8 +13,8 @@ from django.db import connection
 from connections.models import Connection
 from destinations.models import Destination, RatePeriod
 from events.bulk.counting import Census, Lane
+from events.lifecycle.refusals import EventState, ObjectState, Refusal, Route, refuse_retry
 from events.models.bulk import Kind
-from events.refusals import EventState, ObjectState, Refusal, Route, refuse_retry
 from events.states import Status
 from fasthook.lib.ids import first_id_at
 from sources.models import Source

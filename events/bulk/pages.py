@@ -14,13 +14,13 @@ from datetime import UTC, datetime
 import psycopg
 from django.db import IntegrityError, connection, transaction
 
-from events import replay
 from events.bulk import progress
 from events.bulk.progress import Lease, PageCounts
 from events.bulk.selection import Selection, about_text, read_candidates, still_matching
 from events.evidence.bounded_reads import bounded_read
+from events.lifecycle import moves
+from events.lifecycle.refusals import Refusal
 from events.models.bulk import BulkOperation, Kind
-from events.refusals import Refusal
 from events.states import IgnoredCause, Trigger
 from events.storage.config_lock import lock_configuration_for_page
 from events.storage.partitions import ensure_partitions
@@ -70,18 +70,18 @@ def _write(
 
 def _act(selection: Selection, wanted: Sequence[str], *, batch_operation_id: str) -> Page:
     if selection.kind is Kind.REQUEST_RETRY:
-        replayed = replay.replay_requests(connection, wanted, batch_operation_id=batch_operation_id)
+        replayed = moves.replay_requests(connection, wanted, batch_operation_id=batch_operation_id)
         return Page(PageCounts(len(replayed.created), _by_code(replayed.skipped)), replayed.stages)
     # A delivery that ends just now has been recorded after this, or will find its job taken.
-    jobs = replay.lock_jobs(connection, wanted) if wanted else {}
+    jobs = moves.lock_jobs(connection, wanted) if wanted else {}
     ids = still_matching(selection, wanted)
     if selection.kind is Kind.EVENT_CANCEL:
         cause = IgnoredCause.CANCELLED_IN_BULK
-        cancelled = replay.cancel_events(connection, ids, cause=cause, batch_operation_id=batch_operation_id, jobs=jobs)
+        cancelled = moves.cancel_events(connection, ids, cause=cause, batch_operation_id=batch_operation_id, jobs=jobs)
         number = len(cancelled.cancelled)
         return Page(PageCounts(number, _by_code(cancelled.skipped), done=number), frozenset())
     trigger = Trigger.BULK_RETRY
-    requeued = replay.requeue_events(connection, ids, trigger=trigger, batch_operation_id=batch_operation_id, jobs=jobs)
+    requeued = moves.requeue_events(connection, ids, trigger=trigger, batch_operation_id=batch_operation_id, jobs=jobs)
     return Page(PageCounts(len(requeued.queued), _by_code(requeued.skipped)), requeued.stages)
 
 

@@ -9,11 +9,11 @@ from uuid import uuid4
 import pytest
 from django.db import OperationalError
 
-from events import replay
 from events.bulk import pages, progress, running, selection
 from events.bulk.outcomes import fold_outcomes
 from events.bulk.running import _run_pages, _selection_of
 from events.delivery.results import finish_attempts
+from events.lifecycle import moves
 from events.models import Attempt, BulkOutcome, DeliveryJob, Event, Request, RouteJob
 from events.models.bulk import BulkOperation
 from events.states import Trigger
@@ -145,13 +145,13 @@ def test_a_planned_retry_that_was_delivered_meanwhile_is_not_sent_again(
 ) -> None:
     ids = make_ended(project, 2, at=at)
     row = start(project)
-    original = replay.lock_jobs
+    original = moves.lock_jobs
 
     def deliver_meanwhile(*args: Any) -> Any:
         Event.objects.filter(id=ids[0]).update(status="SUCCESSFUL", successful_at=utc_now())
         return original(*args)
 
-    monkeypatch.setattr(replay, "lock_jobs", deliver_meanwhile)
+    monkeypatch.setattr(moves, "lock_jobs", deliver_meanwhile)
     drain()
     assert counts(row)["queued_count"] == 1
     assert list(DeliveryJob.objects.values_list("event_id", flat=True)) == ids[1:]

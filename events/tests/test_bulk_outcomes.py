@@ -13,11 +13,11 @@ from events.bulk.outcomes import fold_outcomes
 from events.delivery.claims import release_jobs
 from events.delivery.jobs import ClaimedJob
 from events.delivery.results import finish_attempts
+from events.lifecycle.moves import cancel_events, requeue_events
+from events.lifecycle.reconcile import reconcile_all
 from events.models import Attempt, DeliveryJob, Event, Request
 from events.models.bulk import BulkOperation
-from events.replay import cancel_events, requeue_events
 from events.routing.worker import Router
-from events.settling import settle_all
 from events.states import IgnoredCause, Trigger
 from events.storage.partitions import PREFIXES, ensure_partitions
 from events.storage.retention import drop_expired
@@ -59,7 +59,7 @@ def cancel_by_hand(*ids: str) -> frozenset[str]:
 
 def settled(row: Project, **values: object) -> None:
     change(row.connection, settle_requested_at=utc_now(), **values)
-    settle_all(seconds=5)
+    reconcile_all(seconds=5)
 
 
 def pause(project: Project) -> None:
@@ -155,7 +155,7 @@ def test_what_ends_with_its_connection_or_destination_counts_as_cancelled(
     row, _ = retried(project, 2, at)
     pause(project)
     change(getattr(project, what), settle_requested_at=utc_now(), **{state: utc_now()})
-    settle_all(seconds=5)
+    reconcile_all(seconds=5)
     assert outcomes(row) == (0, 0, 2)
 
     if state == "disabled_at":
@@ -163,7 +163,7 @@ def test_what_ends_with_its_connection_or_destination_counts_as_cancelled(
         settled(project, paused_at=None)
         row, _ = retried(project, 2, at)
         change(getattr(project, what), settle_requested_at=utc_now(), **{state: utc_now()})
-        settle_all(seconds=5)
+        reconcile_all(seconds=5)
         assert outcomes(row) == (0, 0, 2)
 
 
@@ -307,7 +307,7 @@ class _Chaos:
         change(row, settle_requested_at=now, **values)
 
     def settle(self) -> None:
-        settle_all(seconds=5)
+        reconcile_all(seconds=5)
 
     def run_rules(self) -> None:
         while self.router.route_batch():

@@ -13,8 +13,8 @@ from django.db import connection
 from events.bulk import pages
 from events.bulk.selection import Selection
 from events.delivery.results import finish_attempts
+from events.lifecycle.retry import retry_event
 from events.models import DeliveryJob, Event
-from events.retrying import retry_event
 from events.tests.bulking import OPERATOR, counts, drain, make_ended, start
 from events.tests.replaying import claim, failure
 from events.tests.seed import Project

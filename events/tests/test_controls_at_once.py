@@ -23,9 +23,9 @@ from destinations.services import disable_destination, enable_destination
 from events.bulk import running
 from events.bulk.services import cancel_operation
 from events.delivery.results import finish_attempts
+from events.lifecycle.reconcile import reconcile_all
+from events.lifecycle.retry import cancel_event, retry_event
 from events.models import DeliveryJob, Event
-from events.retrying import cancel_event, retry_event
-from events.settling import settle_all
 from events.tests.bulking import OPERATOR, make_ended, start
 from events.tests.plane import add_connection
 from events.tests.replaying import claim, failure, success
@@ -67,7 +67,7 @@ class Crowd:
         time.sleep(self.random.random() / 5)
 
     def settle(self) -> None:
-        settle_all(seconds=1)
+        reconcile_all(seconds=1)
 
     def work_in_bulk(self) -> None:
         kind = self.random.choice(["event_bulk_retry", "event_bulk_cancel"])
@@ -116,7 +116,7 @@ def test_controls_at_once_neither_block_each_other_nor_lose_an_event(
     with ThreadPoolExecutor(len(parts)) as pool:
         done = [each.result(timeout=60) for each in [pool.submit(again_and_again, part, over_at) for part in parts]]
     door.close()
-    settle_all(seconds=10)
+    reconcile_all(seconds=10)
     project.connection.refresh_from_db()
     project.destination.refresh_from_db()
     assert (project.connection.settle_requested_at, project.destination.settle_requested_at) == (None, None)

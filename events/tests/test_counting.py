@@ -19,9 +19,9 @@ from events.ingress import capture as capture_module
 from events.ingress.app import Ingress
 from events.ingress.evidence_budget import EvidenceBudget
 from events.ingress.tests.test_ingress import ask, call, chunks, run, scope_of
+from events.lifecycle.reconcile import reconcile_all
 from events.models import Attempt, DeliveryJob, Event, Request, RouteJob
 from events.routing.worker import Router
-from events.settling import settle_all
 from events.tests.plane import accept, accept_and_route, add_connection, add_destination, captured, change, make_plane
 from events.tests.plane import set_job as set_delivery_job
 from events.tests.seed import Project
@@ -285,7 +285,7 @@ def test_a_retry_is_not_a_first_attempt(project: Project, counted: Counted) -> N
 def test_settled_events_are_counted(project: Project, counted: Counted) -> None:
     accept_and_route(project, 2)
     change(project.connection, paused_at=utc_now(), settle_requested_at=utc_now())
-    settle_all(seconds=5)
+    reconcile_all(seconds=5)
     assert counted()["events_settled"] == 2
     assert not DeliveryJob.objects.exists()
 

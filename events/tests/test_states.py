@@ -19,14 +19,14 @@ EVENTS = ROOT / "events"
 @pytest.mark.parametrize(
     ("file", "statement", "move"),
     [
-        ("settling", "hold_waiting", Move.HOLD),
-        ("settling", "cancel_waiting", Move.CANCEL),
-        ("settling", "cancel_held", Move.CANCEL),
-        ("settling", "release_held", Move.RELEASE),
+        ("reconcile", "hold_waiting", Move.HOLD),
+        ("reconcile", "cancel_waiting", Move.CANCEL),
+        ("reconcile", "cancel_held", Move.CANCEL),
+        ("reconcile", "release_held", Move.RELEASE),
     ],
 )
 def test_a_statement_moves_events_where_the_table_says(file: str, statement: str, move: Move) -> None:
-    sql = load_statements(EVENTS / f"sql/{file}.sql")[statement]
+    sql = load_statements(EVENTS / f"lifecycle/sql/{file}.sql")[statement]
     assert re.findall(r"UPDATE events\s+SET status = '(\w+)'", sql) == [MOVES[move][1].value]
 
 

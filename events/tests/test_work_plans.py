@@ -12,11 +12,12 @@ from django.db import connection
 
 from connections.models import Connection
 from destinations.models import Destination
-from events import maintenance, settling
+from events import maintenance
 from events.delivery.claims import claim_due_jobs, release_jobs
 from events.delivery.jobs import AttemptResult, ClaimRequest
 from events.delivery.leases import release_destination_leases, renew_destination_leases, renew_job_leases
 from events.delivery.results import finish_attempts
+from events.lifecycle import reconcile
 from events.maintenance import nudge_due_stages
 from events.routing.claims import SQL as CLAIMS
 from events.routing.evaluate import SQL as EVALUATE
@@ -143,8 +144,8 @@ def test_settling_a_connection_reads_evidence_by_key(backlog: History, name: str
     identifier = backlog.names[name]
     Connection.objects.filter(id=identifier).update(**{"paused_at": None, state: at, "settle_requested_at": at})
     with explained() as readings:
-        moved = settling._settle_connection(identifier)
-    assert 0 < moved <= settling.PAGE
+        moved = reconcile._settle_connection(identifier)
+    assert 0 < moved <= reconcile.PAGE
     check_settling(readings, most_jobs=JOBS)
 
 
@@ -152,8 +153,8 @@ def test_unpausing_reads_held_events_alone(backlog: History) -> None:
     identifier = backlog.names["forms-1"]
     Connection.objects.filter(id=identifier).update(paused_at=None, settle_requested_at=utc_now())
     with explained() as readings:
-        moved = settling._settle_connection(identifier)
-    assert 0 < moved <= settling.PAGE
+        moved = reconcile._settle_connection(identifier)
+    assert 0 < moved <= reconcile.PAGE
     check_settling(readings, most_jobs=10)
 
 
@@ -161,16 +162,16 @@ def test_settling_a_destination_reads_evidence_by_key(backlog: History) -> None:
     identifier = backlog.names["to-warehouse"]
     Destination.objects.filter(id=identifier).update(disabled_at=utc_now(), settle_requested_at=utc_now())
     with explained() as readings:
-        assert settling._settle_destination(identifier) == settling.PAGE
+        assert reconcile._settle_destination(identifier) == reconcile.PAGE
     # Its jobs are in an index of their own.
-    check_settling(readings, most_jobs=2 * settling.PAGE)
+    check_settling(readings, most_jobs=2 * reconcile.PAGE)
 
 
 def check_settling(readings: list[Reading], *, most_jobs: int) -> None:
     for reading in readings:
         assert not any(table.startswith(("events_", "requests_")) for table in reading.sequential), reading.statement
-        assert reading.evidence_rows <= 2 * settling.PAGE, reading.statement
-        assert reading.rows <= most_jobs + 8 * settling.PAGE, reading.statement
+        assert reading.evidence_rows <= 2 * reconcile.PAGE, reading.statement
+        assert reading.rows <= most_jobs + 8 * reconcile.PAGE, reading.statement
 
 
 def test_the_tick_reads_a_row_or_two(backlog: History, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,10 +6,10 @@ import pytest
 from django.db import connection as database
 
 from connections.services import pause_connection, unpause_connection
-from events import settling
 from events.evidence import backlog
+from events.lifecycle import reconcile
+from events.lifecycle.reconcile import reconcile_all
 from events.models import DeliveryJob, Event
-from events.settling import settle_all
 from events.tests.plane import accept_and_route, add_connection
 from events.tests.replaying import claim
 from events.tests.seed import Project
@@ -33,13 +33,13 @@ def test_a_pause_and_a_release_show_how_far_they_are(project: Project, monkeypat
     assert waiting(project) == (False, 0, 5, True)
     pause_connection(project.team, project.connection.id, now=utc_now())
     assert waiting(project) == (True, 0, 5, True)
-    settle_all(seconds=5)
+    reconcile_all(seconds=5)
     assert waiting(project) == (False, 5, 0, True)
-    monkeypatch.setattr(settling, "PAGE", 2)
+    monkeypatch.setattr(reconcile, "PAGE", 2)
     unpause_connection(project.team, project.connection.id, now=utc_now())
-    assert settling._settle_connection(project.connection.id) == 2
+    assert reconcile._settle_connection(project.connection.id) == 2
     assert waiting(project) == (True, 3, 2, True)
-    settle_all(seconds=5)
+    reconcile_all(seconds=5)
     assert waiting(project) == (False, 0, 5, True)
 
 
@@ -79,10 +79,10 @@ def test_a_release_is_taken_oldest_first_at_the_destinations_rate(project: Proje
     project.destination.save()
     ids = accept_and_route(project, 6)
     pause_connection(project.team, project.connection.id, now=utc_now())
-    settle_all(seconds=5)
+    reconcile_all(seconds=5)
     unpause_connection(project.team, project.connection.id, now=utc_now())
     (newer,) = accept_and_route(project)
-    settle_all(seconds=5)
+    reconcile_all(seconds=5)
     slots = [(job.event_id, round(job.wait_s, 1)) for job in claim(door)]
     # A hundredth wider than the rate asks; what is more than a second off stays in the table.
     assert slots == list(zip(ids[:4], [0.0, 0.3, 0.5, 0.8], strict=True))

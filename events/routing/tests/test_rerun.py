@@ -12,10 +12,10 @@ import pytest
 from connections.models import Transformation
 from connections.sandbox.child import SandboxUnavailable
 from connections.sandbox.sandbox import Sandbox
+from events.lifecycle.moves import cancel_events, requeue_events
+from events.lifecycle.reconcile import reconcile_all
 from events.models import DeliveryJob, Event, EventPayload, TransformationExecution
-from events.replay import cancel_events, requeue_events
 from events.routing.worker import Router
-from events.settling import settle_all
 from events.states import IgnoredCause, Trigger
 from events.tests.plane import accept, captured, change, set_job
 from events.tests.replaying import claim, within_gate
@@ -172,10 +172,10 @@ def test_what_was_held_before_its_rules_ran_has_them_run_after_its_release(
     repair()
     requeue(event_id, trigger=Trigger.BULK_RETRY, batch="bch_1")
     change(project.connection, paused_at=utc_now(), settle_requested_at=utc_now())
-    assert settle_all(seconds=5) == 1
+    assert reconcile_all(seconds=5) == 1
     assert (Event.objects.get().status, DeliveryJob.objects.count()) == ("HOLD", 0)
     change(project.connection, paused_at=None, settle_requested_at=utc_now())
-    assert settle_all(seconds=5) == 1
+    assert reconcile_all(seconds=5) == 1
     assert router.run_rules_again() == 1
     job = DeliveryJob.objects.get()
     assert (job.rank, job.trigger, job.has_payload, job.batch_operation_id) == (1, "UNPAUSE", True, "bch_1")
@@ -242,7 +242,7 @@ def test_without_a_live_connection_it_is_left_to_settling_at_the_cost_of_no_try(
     assert router.run_rules_again() == 1
     job = DeliveryJob.objects.get()
     assert (job.rank, job.tries, job.lease_token) == (4, 0, None)
-    assert settle_all(seconds=5) == 1
+    assert reconcile_all(seconds=5) == 1
     assert Event.objects.get().ignored_cause == "CONNECTION_DISABLED"
 
 

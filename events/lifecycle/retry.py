@@ -1,4 +1,4 @@
-"""One event retried or cancelled, one request accepted again, as an operator asks for it. Pages are events/replay.py's.
+"""One event retried or cancelled, one request accepted again, as an operator asks for it. Pages are in `moves.py`.
 
 A refusal is a Conflict whose code says what blocks, with the id of the blocked object. What was done is audited.
 """
@@ -16,10 +16,10 @@ from django.db import connection, transaction
 from connections.sandbox.jobs import Message
 from events.evidence.selectors import get_event, get_request
 from events.ingress.store import CapturedRequest, write_requests
+from events.lifecycle.edited_request import RequestLimits, edit_request
+from events.lifecycle.moves import cancel_events, replay_requests, requeue_events
+from events.lifecycle.refusals import ObjectState, Refusal, refuse_replay
 from events.models import Event, Request, RequestStatus
-from events.modified_request import RequestLimits, modify
-from events.refusals import ObjectState, Refusal, refuse_replay
-from events.replay import cancel_events, replay_requests, requeue_events
 from events.states import IgnoredCause, Trigger
 from events.storage.config_lock import lock_configuration_for_page
 from events.storage.partitions import with_partitions
@@ -79,13 +79,13 @@ def retry_request(actor: Actor, team_id: str, request_id: str, *, given: Mapping
     """The new request, as the stored one was or with what is `given` in place of it, for current routing.
 
     Verification is not repeated: what was verified still is, as long as it is unchanged. NotFound; InvalidInput and
-    BodyTooLarge (events/modified_request.py); Conflict.
+    BodyTooLarge (events/lifecycle/edited_request.py); Conflict.
     """
     parent = get_request(team_id, request_id)
     body = None if parent.body is None else bytes(parent.body)
     stored = Message(parent.method, parent.path, parent.query, parent.headers, body or b"")
     limits = RequestLimits(settings.MAX_BODY_BYTES, settings.MAX_HEADER_BYTES)
-    wanted = modify(stored, given, limits)
+    wanted = edit_request(stored, given, limits)
     if wanted is stored and not (body is None and "body" in given):
         created = with_partitions(partial(_replay, actor, parent))
     else:

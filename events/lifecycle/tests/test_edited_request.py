@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from connections.sandbox.jobs import Message
-from events.modified_request import BodyTooLarge, RequestLimits, modify
+from events.lifecycle.edited_request import BodyTooLarge, RequestLimits, edit_request
 from fasthook.lib.errors import InvalidInput
 from fasthook.lib.headers import merge_headers
 
@@ -22,7 +22,7 @@ STORED = Message(
 
 
 def modified(given: dict[str, Any], stored: Message = STORED) -> Message:
-    return modify(stored, given, LIMITS)
+    return edit_request(stored, given, LIMITS)
 
 
 def headers(given: dict[str, Any], stored: Message = STORED) -> dict[str, str]:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from events.delivery.results import finish_attempts
+from events.lifecycle.moves import Cancelled, Requeued, cancel_events, replay_requests, requeue_events
+from events.lifecycle.refusals import Refusal
 from events.models import Attempt, DeliveryJob, Event, Request, RouteJob
-from events.refusals import Refusal
-from events.replay import Cancelled, Requeued, cancel_events, replay_requests, requeue_events
 from events.states import IgnoredCause, Trigger
 from events.storage.config_lock import lock_configuration_for_page
 from events.tests.plane import accept, accept_and_route, add_connection, captured, change, set_job

@@ -1,4 +1,4 @@
--- The statements of events/settling.py: bringing waiting work in line with a changed connection or destination, in pages.
+-- The statements of events/lifecycle/reconcile.py: bringing waiting work in line with a changed connection or destination, in pages.
 
 -- :name hold_waiting
 -- Paused: what waits is held and its job removed. What is in flight is let finish; the next look finds it. A lease that

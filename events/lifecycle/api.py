@@ -14,7 +14,7 @@ from connections.transformations.serializers import AnyJSONField
 from events.evidence.answers import event_answer, request_answer
 from events.evidence.selectors import BranchCounts
 from events.evidence.serializers import EventOutput, RequestOutput
-from events.retrying import cancel_event, retry_event, retry_request
+from events.lifecycle.retry import cancel_event, retry_event, retry_request
 from fasthook.api.describe import refusals
 from fasthook.api.fields import ChoiceField, InputSerializer, ObjectField, TextField, read_input
 from fasthook.api.filters import refuse_unknown

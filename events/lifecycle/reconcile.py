@@ -29,11 +29,11 @@ log = structlog.get_logger(__name__)
 
 Row = TypeVar("Row", Connection, Destination)
 
-SQL = load_statements(Path(__file__).parent / "sql" / "settling.sql")
+SQL = load_statements(Path(__file__).parent / "sql" / "reconcile.sql")
 PAGE = 1000
 
 
-def settle_all(*, seconds: float) -> int:
+def reconcile_all(*, seconds: float) -> int:
     """Settles what asks for it, for at most about `seconds`; returns how many events were moved."""
     over_at = time.monotonic() + seconds
     total = 0

@@ -46,7 +46,7 @@ class RequestLimits:
     header_bytes: int
 
 
-def modify(stored: Message, given: Mapping[str, Any], limits: RequestLimits) -> Message:
+def edit_request(stored: Message, given: Mapping[str, Any], limits: RequestLimits) -> Message:
     """`given` has any of `method`, `path`, `query`, `parsed_query`, `headers`, `body`, `body_encoding`.
 
     InvalidInput names the field; BodyTooLarge.

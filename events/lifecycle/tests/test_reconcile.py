@@ -17,11 +17,11 @@ from django.db import transaction
 from connections.services import pause_connection, unpause_connection
 from destinations.models import Destination
 from destinations.services import disable_destination
-from events import settling
 from events.delivery.claims import claim_due_jobs
 from events.delivery.jobs import ClaimedJob, ClaimRequest
+from events.lifecycle import reconcile
+from events.lifecycle.reconcile import reconcile_all
 from events.models import DeliveryJob, Event
-from events.settling import settle_all
 from events.tests.plane import accept_and_route, add_connection, add_destination, change, set_job
 from events.tests.seed import Project
 from fasthook.lib.clock import utc_now
@@ -40,7 +40,7 @@ def database_door(transactional_db: None) -> Iterator[DataConnection]:
 
 
 def settle() -> int:
-    return settle_all(seconds=5)
+    return reconcile_all(seconds=5)
 
 
 def claim(door: DataConnection, *, limit: int = 100) -> list[ClaimedJob]:
@@ -181,12 +181,12 @@ def test_a_destination_enabled_again_is_only_unmarked(project: Project) -> None:
 
 
 def test_work_is_moved_in_pages(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(settling, "PAGE", 2)
+    monkeypatch.setattr(reconcile, "PAGE", 2)
     accept_and_route(project, 5)
     change(project.connection, paused_at=utc_now(), settle_requested_at=utc_now())
     pages = []
-    real = settling._settle_connection
-    monkeypatch.setattr(settling, "_settle_connection", lambda identifier: pages.append(real(identifier)) or pages[-1])
+    real = reconcile._settle_connection
+    monkeypatch.setattr(reconcile, "_settle_connection", lambda identifier: pages.append(real(identifier)) or pages[-1])
     assert settle() == 5
     assert pages == [2, 2, 1, 0]
     change(project.connection, paused_at=None, settle_requested_at=utc_now())
@@ -198,7 +198,7 @@ def test_work_is_moved_in_pages(project: Project, monkeypatch: pytest.MonkeyPatc
 def test_settling_stops_at_its_time_and_keeps_the_mark(project: Project) -> None:
     accept_and_route(project)
     change(project.connection, paused_at=utc_now(), settle_requested_at=utc_now())
-    assert settle_all(seconds=0) == 0
+    assert reconcile_all(seconds=0) == 0
     assert marked(project)
     assert states() == [("QUEUED", None)]
 
@@ -206,14 +206,14 @@ def test_settling_stops_at_its_time_and_keeps_the_mark(project: Project) -> None
 def test_many_events_of_one_connection_do_not_keep_another_waiting(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(settling, "PAGE", 1)
+    monkeypatch.setattr(reconcile, "PAGE", 1)
     other = add_connection(project)
     accept_and_route(project, 3)
     for row in (project.connection, other):
         change(row, paused_at=utc_now(), settle_requested_at=utc_now())
     # The time is over after two pages.
     clock = iter([0.0, 0.0, 0.0, *[100.0] * 9])
-    monkeypatch.setattr(settling, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr(reconcile, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     assert settle() == 2
     held = Event.objects.filter(status="HOLD").values_list("connection_id", flat=True)
     assert sorted(held) == sorted([project.connection.id, other.id])
@@ -235,7 +235,7 @@ def test_a_mark_is_not_cleared_while_another_settler_has_the_row(project: Projec
     with transaction.atomic():
         change(project.connection, settle_requested_at=utc_now())
     with transaction.atomic():
-        assert settling._take_row(type(project.connection), project.connection.id) is not None
+        assert reconcile._take_row(type(project.connection), project.connection.id) is not None
         assert on_another_connection(settle) == 0
         assert on_another_connection(lambda: marked(project))
     assert settle() == 0
@@ -296,7 +296,7 @@ def test_racing_pauses_and_unpauses_end_consistent(project: Project) -> None:
     def keep_settling() -> None:
         try:
             while not done.is_set():
-                settle_all(seconds=1)
+                reconcile_all(seconds=1)
         finally:
             database.close()
 

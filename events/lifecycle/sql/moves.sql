@@ -1,4 +1,4 @@
--- The statements of events/replay.py: queueing events again, cancelling them, accepting requests again; a page each.
+-- The statements of events/lifecycle/moves.py: queueing events again, cancelling them, accepting requests again; a page each.
 
 -- :name lock_jobs
 -- In the order in which everybody waits for jobs. After these, nobody waits for anything but the rows of one event.

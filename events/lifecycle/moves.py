@@ -2,7 +2,7 @@
 
 The caller's transaction holds the configuration lock, and the caller nudges `stages` after its commit. A page is a
 handful of statements however long it is; PAGE is what it should hold at most. What may not be moved is passed over and
-told by its code (events/refusals.py).
+told by its code (events/lifecycle/refusals.py).
 
 Jobs are locked first, once, in the order of their ids, then events. Several events are never waited for, so no two
 pages, and no page and a delivery worker, can wait for each other in a circle.
@@ -15,13 +15,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from events.refusals import EventState, ObjectState, Refusal, Route, refuse_cancel, refuse_replay, refuse_retry
+from events.lifecycle.refusals import (
+    EventState,
+    ObjectState,
+    Refusal,
+    Route,
+    refuse_cancel,
+    refuse_replay,
+    refuse_retry,
+)
 from events.states import IgnoredCause, Status, Trigger, rank_of
 from events.storage.config_lock import Door
 from fasthook.lib.ids import new_id, time_of
 from fasthook.lib.sql import load_statements
 
-SQL = load_statements(Path(__file__).parent / "sql" / "replay.sql")
+SQL = load_statements(Path(__file__).parent / "sql" / "moves.sql")
 PAGE: Final = 1000
 
 _NOTHING: frozenset[str] = frozenset()
