@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from events.bulk.services import cancel_operation
+from events.bulk.plan import cancel_operation
 from events.models import (
     Attempt,
     BulkOperation,
@@ -23,7 +23,7 @@ from events.models import (
 )
 from events.models.backtests import UNFINISHED
 from events.models.bulk import ONGOING
-from events.rehearsals.services import cancel_rehearsal
+from events.preview.backtest.services import cancel_rehearsal
 from events.routing.decide import TRANSFORMATION_FAILED
 from fasthook.admin.actions import SafeAction, confirmed
 from fasthook.admin.fields import Shown, linked, moment

@@ -14,11 +14,11 @@ from celery import shared_task
 from celery.signals import worker_process_shutdown, worker_shutting_down
 from django.db import InterfaceError, OperationalError
 
+from events.bulk_worker import BulkWork
 from events.delivery.worker import Deliverer
+from events.housekeeping import keep_house, nudge_due_stages
 from events.lifecycle.reconcile import reconcile_all
-from events.maintenance import keep_house, nudge_due_stages
 from events.routing.worker import Router
-from events.turns import BulkWork
 from fasthook.lib.clock import utc_now
 from fasthook.lib.heartbeat import note_tick
 from fasthook.lib.nudge import begin

@@ -17,14 +17,14 @@ from connections.routes.api import RoutesViewSet
 from connections.transformations.api import TransformationViewSet, TrialViewSet
 from destinations.api import DestinationViewSet
 from events.bulk.api import EventBulkViewSet, RequestBulkViewSet
-from events.dry_run_api import DryRunViewSet
 from events.evidence.api import AttemptViewSet, EventViewSet, LatestInputViewSet, RequestViewSet
 from events.evidence.backlog import count_backlog
 from events.evidence.executions_api import ExecutionViewSet
 from events.evidence.timeline.api import TraceViewSet
 from events.lifecycle.api import EventReplayViewSet, RequestReplayViewSet
-from events.rehearsals.api import RehearsalViewSet
-from events.trial_delivery_api import TrialDeliveryViewSet
+from events.preview.backtest.api import RehearsalViewSet
+from events.preview.dry_run_api import DryRunViewSet
+from events.preview.send_api import TrialDeliveryViewSet
 from metrics.api import MetricsViewSet
 from sources.api import SourceViewSet
 from teams.api import AcceptViewSet, LoginViewSet, ProjectSecretsViewSet, SessionViewSet

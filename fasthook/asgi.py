@@ -18,8 +18,8 @@ django_application = get_asgi_application()
 import orjson
 from django.conf import settings
 
+from destinations.mock_receiver import mock_application
 from events.ingress.app import Ingress
-from events.mock import mock_application
 from fasthook.api.parsers import MAX_SOURCE_TEXT_BYTES
 from fasthook.bounded_bodies import bounded_body
 from fasthook.lib.errors import envelope

@@ -127,6 +127,7 @@ INSTALLED_APPS = [
     "events",
     "metrics",
     "alerts.apps.AlertsConfig",
+    "seeding",
 ]
 
 MIDDLEWARE = [

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.error_texts import APPS, ROOT, ErrorSite, error_codes, error_sites
 
 # Programs of an installation's own refuse on the command line, not in an answer.
-COMMANDS = ("events/history/",)
+COMMANDS = ("seeding/",)
 # Caught where the faults of the whole are gathered: nobody is answered with them.
 GATHERED = {"the rule has faults", ": has faults"}
 

@@ -11,15 +11,15 @@ from rest_framework.request import Request as Call
 from rest_framework.response import Response
 
 from events.bulk.filters import BulkInput, EventBulkInput, RequestBulkInput, read_filter
-from events.bulk.outcomes import with_outcomes
-from events.bulk.outputs import (
+from events.bulk.plan import cancel_operation, plan_operation, start_operation
+from events.bulk.results import with_outcomes
+from events.bulk.serializers import (
     BulkOperationOutput,
     EventBulkPlanOutput,
     RequestBulkPlanOutput,
     operation_answer,
     plan_answer,
 )
-from events.bulk.services import cancel_operation, plan_operation, start_operation
 from events.evidence.filters import EventFilter, RequestFilter
 from events.models.bulk import EVENT_KINDS, ONGOING, REQUEST_KINDS, BulkOperation, BulkStatus, Kind
 from fasthook.api.describe import filter_parameters, list_answer, refusals

@@ -12,7 +12,7 @@ from django.db import connection
 
 from connections.models import Connection
 from destinations.models import Destination, RatePeriod
-from events.bulk.counting import Census, Lane
+from events.bulk.census import Census, Lane
 from events.lifecycle.refusals import EventState, ObjectState, Refusal, Route, refuse_retry
 from events.models.bulk import Kind
 from events.states import Status

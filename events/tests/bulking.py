@@ -6,11 +6,11 @@ import threading
 from datetime import datetime, timedelta
 from typing import Any
 
-from events.bulk import running
+from events.bulk import runner
 from events.bulk.filters import EventBulkInput, RequestBulkInput, read_filter
-from events.bulk.outcomes import with_outcomes
-from events.bulk.outputs import operation_answer
-from events.bulk.services import start_operation
+from events.bulk.plan import start_operation
+from events.bulk.results import with_outcomes
+from events.bulk.serializers import operation_answer
 from events.models import Event
 from events.models.bulk import BulkOperation
 from events.tests.seed import Project, build_event, build_request
@@ -42,7 +42,7 @@ def start(project: Project, *, now: datetime | None = None, **given: Any) -> Bul
 
 
 def drain() -> None:
-    while running.take_turn(threading.Event()):
+    while runner.take_turn(threading.Event()):
         pass
 
 

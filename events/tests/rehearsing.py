@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from events.models.backtests import RuleRehearsal
-from events.rehearsals.outputs import rehearsal_answer
-from events.rehearsals.running import Rehearser
-from events.rehearsals.services import start_rehearsal
+from events.preview.backtest.runner import Rehearser
+from events.preview.backtest.serializers import rehearsal_answer
+from events.preview.backtest.services import start_rehearsal
 from events.tests.seed import Project
 from fasthook.api.timerange import TimeRange
 from fasthook.lib.clock import utc_now

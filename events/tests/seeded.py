@@ -13,13 +13,13 @@ from django.db import connection
 
 from connections.models import Connection
 from destinations.models import Destination
-from events.history.loading import load_stretch
-from events.history.routes import PREFIX, ensure_routes
-from events.history.rows import COLUMNS as TABLES
-from events.history.rows import Stretch
 from events.models import Attempt, Event
 from events.tests.seed import Project, make_project
 from fasthook.lib.clock import utc_now
+from seeding.loading import load_stretch
+from seeding.routes import PREFIX, ensure_routes
+from seeding.rows import COLUMNS as TABLES
+from seeding.rows import Stretch
 from sources.models import Source
 from teams.models import AuditEntry, Team
 

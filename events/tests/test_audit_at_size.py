@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from events.maintenance import keep_house
+from events.housekeeping import keep_house
 from events.tests.explaining import explained
 from events.tests.seed import Project
 from fasthook.lib.clock import utc_now

@@ -20,8 +20,8 @@ from connections.services import (
     unpause_connection,
 )
 from destinations.services import disable_destination, enable_destination
-from events.bulk import running
-from events.bulk.services import cancel_operation
+from events.bulk import runner
+from events.bulk.plan import cancel_operation
 from events.delivery.results import finish_attempts
 from events.lifecycle.reconcile import reconcile_all
 from events.lifecycle.retry import cancel_event, retry_event
@@ -72,7 +72,7 @@ class Crowd:
     def work_in_bulk(self) -> None:
         kind = self.random.choice(["event_bulk_retry", "event_bulk_cancel"])
         row = start(self.project, type=kind)
-        running.take_turn(threading.Event())
+        runner.take_turn(threading.Event())
         with contextlib.suppress(Conflict):
             cancel_operation(row, actor=OPERATOR)
 
@@ -104,7 +104,7 @@ def again_and_again(act: Callable[[], None], over_at: float) -> int:
 def test_controls_at_once_neither_block_each_other_nor_lose_an_event(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "PAUSE_SHARE", 0.0)
+    monkeypatch.setattr(runner, "PAUSE_SHARE", 0.0)
     add_connection(project)
     crowd = Crowd(project, make_ended(project, EVENTS, at=utc_now() - timedelta(seconds=30)))
     door = DataConnection("test")

@@ -12,13 +12,13 @@ from django.db import connection
 
 from connections.models import Connection
 from destinations.models import Destination
-from events import maintenance
+from events import housekeeping
 from events.delivery.claims import claim_due_jobs, release_jobs
 from events.delivery.jobs import AttemptResult, ClaimRequest
 from events.delivery.leases import release_destination_leases, renew_destination_leases, renew_job_leases
 from events.delivery.results import finish_attempts
+from events.housekeeping import nudge_due_stages
 from events.lifecycle import reconcile
-from events.maintenance import nudge_due_stages
 from events.routing.claims import SQL as CLAIMS
 from events.routing.evaluate import SQL as EVALUATE
 from events.tests.explaining import ExplainingCursor, Reading, explained
@@ -176,7 +176,7 @@ def check_settling(readings: list[Reading], *, most_jobs: int) -> None:
 
 def test_the_tick_reads_a_row_or_two(backlog: History, monkeypatch: pytest.MonkeyPatch) -> None:
     woken: list[str] = []
-    monkeypatch.setattr(maintenance, "insist", woken.append)
+    monkeypatch.setattr(housekeeping, "insist", woken.append)
     with explained() as readings:
         nudge_due_stages()
     assert woken == ["deliver"]

@@ -15,7 +15,7 @@ import pytest
 from django.db import connection as database
 from psycopg import errors
 
-from events.maintenance import _delete_in_pages
+from events.housekeeping import _delete_in_pages
 from events.models import DeduplicationKey, DeliveryJob, Event, RouteJob
 from events.routing import claims, worker
 from events.routing.decide import MAX_TRIES

@@ -12,8 +12,8 @@ from django.db import IntegrityError, transaction
 from django.db import connection as database
 from structlog.testing import capture_logs
 
-from events import maintenance
-from events.maintenance import _delete_in_pages, keep_house, nudge_due_stages
+from events import housekeeping
+from events.housekeeping import _delete_in_pages, keep_house, nudge_due_stages
 from events.models import DeduplicationKey, DeliveryJob, DiscardedRequests, RouteJob
 from events.storage.partitions import PREFIXES, ensure_partitions
 from events.tests.plane import change, make_plane
@@ -92,7 +92,7 @@ def test_a_lookup_by_a_range_of_ids_touches_one_partition(team: Project) -> None
 
 
 def test_windows_that_are_over_are_deleted_in_pages(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(maintenance, "_PAGE", 3)
+    monkeypatch.setattr(housekeeping, "_PAGE", 3)
     now = utc_now()
     for number in range(8):
         at = now - timedelta(seconds=1) if number < 7 else now + timedelta(hours=1)
@@ -120,7 +120,7 @@ def test_a_chore_that_fails_leaves_the_others_alone(team: Project, monkeypatch: 
         raise RuntimeError("a partition of another shape")
 
     now = utc_now()
-    monkeypatch.setattr(maintenance, "ensure_partitions", fail)
+    monkeypatch.setattr(housekeeping, "ensure_partitions", fail)
     DeduplicationKey.objects.create(connection_id="conn_x", key=b"k", request_id="req_x", expires_at=now - DAY)
     with capture_logs() as logs:
         keep_house(now=now)
@@ -131,7 +131,7 @@ def test_a_chore_that_fails_leaves_the_others_alone(team: Project, monkeypatch: 
 @pytest.fixture
 def woken(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     stages: list[str] = []
-    monkeypatch.setattr(maintenance, "insist", stages.append)
+    monkeypatch.setattr(housekeeping, "insist", stages.append)
     return stages
 
 

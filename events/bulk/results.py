@@ -1,0 +1,49 @@
+"""What an operation has waiting, and what came of it: rows that whoever ends its deliveries adds, folded into its own.
+
+An outcome counts once, when a delivery that the operation queued ends: by a success, by a failure that plans no other
+try or whose planned try somebody else takes forward, or cancelled: by hand, by its rules, with its connection,
+destination or day. Whose delivery it is says its job alone (`delivery_job.batch_operation_id`), and while it is held
+the event in place of it (`held_operation_id`); the event's own `batch_operation_id` is evidence, and stays.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from django.db import connection
+from django.db.models import IntegerField, OuterRef, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
+
+from events.models.bulk import BulkOperation, BulkOutcome
+from fasthook.lib.sql import load_statements
+
+SQL = load_statements(Path(__file__).parent / "sql" / "results.sql")
+PAGE: Final = 5000
+
+
+def with_outcomes(rows: QuerySet[BulkOperation]) -> QuerySet[BulkOperation]:
+    """Each with `late_done`, `late_failed`, `late_cancelled`: what is not folded yet. One statement, so nothing counts
+    twice."""
+    return rows.annotate(late_done=_late("done"), late_failed=_late("failed"), late_cancelled=_late("cancelled"))
+
+
+def has_waiting(operation_id: str, *, at_least: int) -> bool:
+    """Whether so many of its events wait for their first try or their rules, or any of its requests for routing."""
+    with connection.cursor() as cursor:
+        cursor.execute(SQL["count_waiting"], {"id": operation_id, "up_to": at_least})
+        deliveries, is_routing = cursor.fetchone()
+    return bool(deliveries >= at_least or is_routing)
+
+
+def fold_outcomes() -> int:
+    """A page of them; how many."""
+    with connection.cursor() as cursor:
+        cursor.execute(SQL["fold_outcomes"], {"limit": PAGE})
+        return int(cursor.fetchone()[0])
+
+
+def _late(column: str) -> Any:
+    rows = BulkOutcome.objects.filter(operation_id=OuterRef("id")).order_by().values("operation_id")
+    total = Subquery(rows.annotate(total=Sum(column)).values("total"), output_field=IntegerField())
+    return Coalesce(total, 0)

@@ -1,0 +1,110 @@
+"""Runs bulk operations, in the bulk worker: in turns, page by page, no faster than their deliveries leave.
+
+An operation never has more than MAX_WAITING deliveries waiting for their first try: the queue stays small, and a cancel
+still has something to stop. After each page the worker rests for a while, for the sake of live traffic.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from datetime import timedelta
+from typing import Final
+from uuid import uuid4
+
+import structlog
+from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import connection as database
+
+from events.bulk import progress
+from events.bulk.pages import Lost, run_page
+from events.bulk.progress import MAX_TRIES, Lease
+from events.bulk.results import fold_outcomes, has_waiting
+from events.bulk.selection import Selection, freeze
+from events.models.bulk import BulkOperation, Kind
+from fasthook.api.timerange import TimeRange
+from fasthook.lib.errors import FastHookError
+from fasthook.lib.nudge import begin, nudge
+
+log = structlog.get_logger(__name__)
+
+# One operation's turn; then another's.
+TURN_S: Final = 2.0
+MAX_WAITING: Final = 10_000
+# How long an operation with enough waiting leaves its worker to others, and how often it looks when there are none.
+THROTTLED: Final = timedelta(milliseconds=200)
+LOOK_AGAIN_S: Final = 0.05
+# After each page the worker rests for this share of the time that the page took.
+PAUSE_SHARE: Final = 0.5
+MAX_PAUSE_S: Final = 1.0
+
+
+def take_turn(stopping: threading.Event) -> bool:
+    """Lets the operation that has waited longest have a turn; False when none is due."""
+    begin("bulk")
+    fold_outcomes()
+    claimed = progress.claim(uuid4())
+    if claimed is None:
+        return False
+    _work_on(*claimed, stopping)
+    return True
+
+
+def _work_on(operation: BulkOperation, lease: Lease, stopping: threading.Event) -> None:
+    try:
+        if operation.tries >= MAX_TRIES:
+            _fail(lease, f"INTERNAL_ERROR: this operation ended its worker {MAX_TRIES} times")
+            return
+        _run_pages(operation, lease, _selection_of(operation), stopping)
+    except Lost:
+        log.info("bulk.left", operation_id=operation.id)
+    except (OperationalError, InterfaceError):
+        _give_back(lease)
+        raise
+    except FastHookError as error:
+        _fail(lease, f"{error.code}: {error.message}")
+    except Exception as error:
+        log.exception("bulk.broken", operation_id=operation.id)
+        _fail(lease, f"INTERNAL_ERROR: the operation could not go on ({type(error).__name__})")
+
+
+def _run_pages(operation: BulkOperation, lease: Lease, selection: Selection, stopping: threading.Event) -> None:
+    until = time.monotonic() + TURN_S
+    while not stopping.is_set() and time.monotonic() < until:
+        began = time.monotonic()
+        if _has_enough_waiting(operation):
+            if progress.is_any_due():
+                break
+            stopping.wait(LOOK_AGAIN_S)
+            continue
+        page = run_page(operation, lease, selection)
+        if page is None:
+            if progress.complete(lease):
+                log.info("bulk.completed", operation_id=operation.id, queued=operation.queued_count)
+            return
+        for stage in page.stages:
+            nudge(stage)
+        stopping.wait(min(MAX_PAUSE_S, PAUSE_SHARE * (time.monotonic() - began)))
+    progress.release(lease, after=THROTTLED if _has_enough_waiting(operation) else timedelta())
+
+
+def _has_enough_waiting(operation: BulkOperation) -> bool:
+    return operation.type != Kind.EVENT_CANCEL and has_waiting(operation.id, at_least=MAX_WAITING)
+
+
+def _selection_of(operation: BulkOperation) -> Selection:
+    time_range = TimeRange(first=operation.range_from, last=operation.range_to, bounded=True)
+    return freeze(Kind(operation.type), operation.team_id, operation.filter, time_range=time_range)
+
+
+def _give_back(lease: Lease) -> None:
+    """What Postgres cannot take is no fault of the operation's: the turn counts for nothing, if that can be said."""
+    database.close()
+    with contextlib.suppress(DatabaseError, InterfaceError):
+        progress.release(lease)
+
+
+def _fail(lease: Lease, message: str) -> None:
+    if progress.fail(lease, message):
+        log.error("bulk.failed", operation_id=lease.operation_id, error=message)

@@ -1,0 +1,1 @@
+from events.tests.fixtures import *  # noqa: F403
