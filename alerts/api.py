@@ -32,7 +32,7 @@ from fasthook.api.pagination import paginate
 from fasthook.api.viewset import ApiViewSet
 from fasthook.lib.clock import utc_now
 from fasthook.lib.errors import InvalidInput
-from teams.auth import TeamRequest
+from teams.auth.permissions import TeamRequest
 from teams.scoping import get_for_team
 
 MAX_LIMIT = 100

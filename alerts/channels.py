@@ -16,9 +16,9 @@ from alerts.sending import secrets_of, send_now
 from fasthook.lib.errors import Conflict, FastHookError, invalid
 from fasthook.lib.ids import new_id
 from fasthook.lib.plural import for_count
-from teams.audit import record
-from teams.calls import current_who
-from teams.configuration import PendingWrite, find_locked, lock_for_team, raise_name_taken, stamp, upsert
+from teams.audit.log import record
+from teams.audit.request_context import current_who
+from teams.config.writes import PendingWrite, find_locked, lock_for_team, raise_name_taken, stamp, upsert
 from teams.models import Team
 from teams.scoping import for_team
 

@@ -15,8 +15,8 @@ from alerts.serializers import ChannelInput, ChannelOutput, NotificationOutput, 
 from fasthook.api.describe import describe_resource
 from fasthook.api.filters import refuse_unknown
 from fasthook.lib.clock import utc_now
-from teams.auth import TeamRequest
-from teams.resource_views import ResourceViewSet
+from teams.auth.permissions import TeamRequest
+from teams.config.views import ResourceViewSet
 
 TAG = "alerts"
 

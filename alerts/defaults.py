@@ -9,7 +9,7 @@ from typing import Final
 
 from alerts.models import AlertRule
 from alerts.rule_types import RuleConfig, RuleType
-from teams.configuration import PendingWrite
+from teams.config.writes import PendingWrite
 from teams.models import Team
 
 

@@ -10,8 +10,8 @@ from django.db import transaction
 from alerts.models import Alert, AlertStatus
 from fasthook.lib.clock import iso
 from fasthook.lib.errors import Conflict
-from teams.audit import record
-from teams.calls import current_who
+from teams.audit.log import record
+from teams.audit.request_context import current_who
 from teams.models import Team
 from teams.scoping import for_team, not_found
 

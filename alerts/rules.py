@@ -15,7 +15,7 @@ from connections.models import Connection
 from destinations.models import Destination
 from fasthook.lib.errors import Conflict, invalid
 from sources.models import Source
-from teams.configuration import PendingWrite, find_locked, lock_for_team, raise_name_taken, stamp, upsert, write_all
+from teams.config.writes import PendingWrite, find_locked, lock_for_team, raise_name_taken, stamp, upsert, write_all
 from teams.models import Team
 from teams.scoping import for_team
 

@@ -26,8 +26,8 @@ from fasthook.lib.clock import utc_now
 from fasthook.lib.crypto import UndecryptableSecret
 from fasthook.lib.model_fields import unseal
 from fasthook.lib.sql import DataConnection
-from teams.catalog import read_signing_secrets
 from teams.models import ProjectSecrets
+from teams.secrets.catalog import read_signing_secrets
 
 log = structlog.get_logger(__name__)
 

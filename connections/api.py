@@ -18,9 +18,9 @@ from connections.transformations.trial import refuse_unreadable
 from fasthook.api.describe import describe_resource
 from fasthook.api.filters import refuse_unknown
 from fasthook.lib.clock import utc_now
-from teams.auth import TeamRequest
+from teams.auth.permissions import TeamRequest
+from teams.config.views import ResourceViewSet
 from teams.models import Team
-from teams.resource_views import ResourceViewSet
 from teams.scoping import get_for_team
 
 

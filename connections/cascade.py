@@ -12,10 +12,10 @@ from destinations.services import delete_destination
 from fasthook.lib.nudge import nudge_after_commit
 from sources.models import Source
 from sources.services import delete_source
-from teams.audit import entry, record_all
-from teams.calls import current_who
-from teams.config_version import next_config_version
-from teams.configuration import lock_for_team, show, stamp
+from teams.audit.log import entry, record_all
+from teams.audit.request_context import current_who
+from teams.config.lock import next_config_version
+from teams.config.writes import lock_for_team, show, stamp
 from teams.models import Team
 from teams.scoping import for_team
 

@@ -15,7 +15,7 @@ from destinations.services import plan_destination_upsert
 from fasthook.lib.errors import NotFound, invalid
 from sources.models import Source
 from sources.services import plan_source_upsert
-from teams.configuration import PendingWrite, lock_for_team
+from teams.config.writes import PendingWrite, lock_for_team
 from teams.models import Resource, Team
 
 End = TypeVar("End", bound=Resource)

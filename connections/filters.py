@@ -19,7 +19,7 @@ from fasthook.api.fields import ChoiceField, InputSerializer, ObjectField, TextF
 from fasthook.api.filters import refuse_unknown
 from fasthook.api.viewset import ApiViewSet
 from fasthook.lib.errors import invalid
-from teams.auth import TeamPermission, TeamRequest
+from teams.auth.permissions import TeamPermission, TeamRequest
 
 
 class AnyRolePermission(TeamPermission):

@@ -20,7 +20,7 @@ from fasthook.lib.errors import Conflict, InvalidInput, invalid
 from fasthook.lib.nudge import nudge_after_commit
 from sources.services import NAME_CONSTRAINT as SOURCE_NAME
 from sources.services import SourceFields
-from teams.configuration import PendingWrite, find_locked, lock_for_team, raise_name_taken, stamp, upsert
+from teams.config.writes import PendingWrite, find_locked, lock_for_team, raise_name_taken, stamp, upsert
 from teams.models import Team
 
 NAME_CONSTRAINT: Final = "connection_name_once_per_source"

@@ -11,7 +11,7 @@ from connections.rules.spec import TYPE_SPELLINGS, normalise_rules
 from connections.transformations.services import TransformationFields, plan_transformation_upsert
 from fasthook.lib.errors import NotFound, invalid
 from fasthook.lib.masking import mask_auth
-from teams.configuration import PendingWrite, lock_for_team
+from teams.config.writes import PendingWrite, lock_for_team
 from teams.models import Team
 
 

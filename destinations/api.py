@@ -15,8 +15,8 @@ from destinations.serializers import DestinationInput, DestinationOutput
 from destinations.services import DestinationFields
 from fasthook.api.describe import describe_resource
 from fasthook.lib.clock import utc_now
-from teams.auth import TeamRequest
-from teams.resource_views import ResourceViewSet, read_flag
+from teams.auth.permissions import TeamRequest
+from teams.config.views import ResourceViewSet, read_flag
 
 CASCADE = OpenApiParameter("cascade", bool, description="Delete its connections as well.")
 

@@ -15,7 +15,7 @@ from destinations.models import Destination
 from fasthook.lib.errors import Conflict, invalid
 from fasthook.lib.nudge import nudge_after_commit
 from fasthook.lib.plural import for_count
-from teams.configuration import PendingWrite, find_locked, lock_for_team, raise_name_taken, stamp, upsert
+from teams.config.writes import PendingWrite, find_locked, lock_for_team, raise_name_taken, stamp, upsert
 from teams.models import Team
 
 NAME_CONSTRAINT: Final = "destination_name_once_per_team"

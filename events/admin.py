@@ -28,7 +28,7 @@ from events.routing.decide import TRANSFORMATION_FAILED
 from fasthook.admin.actions import SafeAction, confirmed
 from fasthook.admin.fields import Shown, linked, moment
 from fasthook.admin.staff import EvidenceAdmin
-from teams.calls import current_who
+from teams.audit.request_context import current_who
 
 _AT = moment("created_at")
 _SOURCE = linked("source_id")

@@ -27,9 +27,10 @@ from events.preview.dry_run_api import DryRunViewSet
 from events.preview.send_api import TrialDeliveryViewSet
 from metrics.api import MetricsViewSet
 from sources.api import SourceViewSet
-from teams.api import AcceptViewSet, LoginViewSet, ProjectSecretsViewSet, SessionViewSet
-from teams.audit_api import AuditViewSet
-from teams.team_api import InvitationViewSet, MemberViewSet, TeamsViewSet, TeamViewSet
+from teams.audit.api import AuditViewSet
+from teams.auth.api import AcceptViewSet, LoginViewSet, SessionViewSet
+from teams.people.api import InvitationViewSet, MemberViewSet, TeamsViewSet, TeamViewSet
+from teams.secrets.api import ProjectSecretsViewSet
 
 sources: Callable[..., Any] = SourceViewSet.as_view
 destinations: Callable[..., Any] = DestinationViewSet.as_view

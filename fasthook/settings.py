@@ -131,7 +131,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "teams.calls.call_middleware",
+    "teams.audit.request_context.request_context_middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -146,7 +146,7 @@ ROOT_URLCONF = "fasthook.urls"
 ASGI_APPLICATION = "fasthook.asgi.application"
 APPEND_SLASH = False
 AUTH_USER_MODEL = "teams.User"
-AUTHENTICATION_BACKENDS = ["teams.backends.ThrottledBackend"]
+AUTHENTICATION_BACKENDS = ["teams.auth.backends.ThrottledBackend"]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -194,9 +194,9 @@ if _https:
 # ---- The API
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["teams.auth.BearerAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["teams.auth.TeamPermission"],
-    "DEFAULT_THROTTLE_CLASSES": ["teams.call_rate.CredentialThrottle"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["teams.auth.bearer.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["teams.auth.permissions.TeamPermission"],
+    "DEFAULT_THROTTLE_CLASSES": ["teams.auth.call_rate.CredentialThrottle"],
     "DEFAULT_RENDERER_CLASSES": ["fasthook.api.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["fasthook.api.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "fasthook.openapi.operations.ApiSchema",

@@ -64,7 +64,7 @@ def caller_for(team: Team) -> ApiCaller:
 def make_team(name: str) -> Team:
     from fasthook.lib.clock import utc_now
     from teams.models import Team
-    from teams.secrets import create_project_secrets
+    from teams.secrets.services import create_project_secrets
 
     made = Team.objects.create(name=name)
     create_project_secrets(made, now=utc_now())

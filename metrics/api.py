@@ -20,7 +20,7 @@ from metrics.spec.measures import ATTEMPTS, EVENTS, QUEUE, REQUESTS, Resource
 from metrics.spec.series import MAX_POINTS, make_series, totals_of
 from metrics.spec.tallies import Tallies
 from metrics.summaries import KINDS, summarise
-from teams.auth import TeamRequest
+from teams.auth.permissions import TeamRequest
 
 Method = TypeVar("Method", bound=Callable[..., Response])
 

@@ -18,8 +18,8 @@ from sources.serializers import SourceInput, SourceOutput
 from sources.services import SourceFields
 from sources.type_descriptions import describe_types
 from sources.type_outputs import SourceTypesOutput
-from teams.auth import TeamRequest
-from teams.resource_views import ResourceViewSet, read_flag
+from teams.auth.permissions import TeamRequest
+from teams.config.views import ResourceViewSet, read_flag
 
 CASCADE = OpenApiParameter("cascade", bool, description="Delete its connections as well.")
 

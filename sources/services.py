@@ -17,7 +17,7 @@ from fasthook.lib.plural import for_count
 from sources.config import read_source_columns
 from sources.models import Source
 from sources.verification.providers import PROVIDER_SIGNATURE, PROVIDERS
-from teams.configuration import PendingWrite, find_locked, lock_for_team, raise_name_taken, stamp, upsert
+from teams.config.writes import PendingWrite, find_locked, lock_for_team, raise_name_taken, stamp, upsert
 from teams.models import Team
 
 SLUG_LENGTH: Final = 20

@@ -21,8 +21,8 @@ from unfold.forms import (
 from fasthook.admin.fields import as_time, linked, moment
 from fasthook.admin.staff import EvidenceAdmin, FoundById, ReadOnlyAdmin
 from fasthook.lib.ids import time_of
+from teams.audit.admin_log import AuditedForms
 from teams.models import AuditEntry, ConfigVersion, Invitation, Membership, ProjectSecrets, SessionToken, Team, User
-from teams.staff_audit import AuditedForms
 
 _CREATED = moment("created_at")
 _UPDATED = moment("updated_at")
@@ -127,7 +127,7 @@ class TeamAdmin(AuditedForms, FoundById):
     inlines = (MembershipInline,)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        # A team is born with its secrets: teams.secrets.create_project_secrets.
+        # A team is born with its secrets: teams.secrets.services.create_project_secrets.
         return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Team | None = None) -> bool:

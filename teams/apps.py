@@ -9,4 +9,4 @@ class TeamsConfig(AppConfig):
     name = "teams"
 
     def ready(self) -> None:
-        from teams import sign_in_log  # noqa: F401 - connects its receivers
+        from teams.auth import sign_in_log  # noqa: F401 - connects its receivers

@@ -210,7 +210,7 @@ class ActorType(models.TextChoices):
 
 
 class AuditEntry(models.Model):
-    """Who changed or did what. Its time is that of its id. Written by teams/audit.py, never updated."""
+    """Who changed or did what. Its time is that of its id. Written by teams/audit/log.py, never updated."""
 
     id = IdField(prefix="aud", primary_key=True)
     team_id = RefField(null=True, help_text="Null: a sign-in of nobody's, or of somebody without a team.")

@@ -13,7 +13,7 @@ from typing import Any
 from django.urls import URLPattern
 
 from fasthook import api_urls
-from teams.auth import TeamPermission
+from teams.auth.permissions import TeamPermission
 
 _PARAMETER = re.compile(r"<str:(\w+)>")
 NO_ID = "none_00000000000000000000000000"

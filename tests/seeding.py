@@ -23,8 +23,8 @@ def main(count: int) -> None:
 
     from fasthook.lib.clock import utc_now
     from fasthook.testing import make_team
+    from teams.auth.sessions import create_session
     from teams.models import Membership, Role, User
-    from teams.sessions import create_session
 
     call_command("migrate", interactive=False, verbosity=0)
     call_command("bootstrap", stdout=sys.stderr)

@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-from teams.config_version import CONFIG_GATE
+from teams.config.lock import CONFIG_LOCK
 from tests.account import Account
 from tests.product import Product
 from tests.receiver import Answer, Receiver
@@ -49,11 +49,11 @@ def wait_until_settled(account: Account, operation: dict[str, Any]) -> dict[str,
 
 def lock_configuration_for_page(database: psycopg.Connection[Any]) -> None:
     """No page gets beyond finding its rows."""
-    database.execute("SELECT pg_advisory_lock(%s)", [CONFIG_GATE])
+    database.execute("SELECT pg_advisory_lock(%s)", [CONFIG_LOCK])
 
 
 def release_gate(database: psycopg.Connection[Any]) -> None:
-    database.execute("SELECT pg_advisory_unlock(%s)", [CONFIG_GATE])
+    database.execute("SELECT pg_advisory_unlock(%s)", [CONFIG_LOCK])
 
 
 def test_two_kills_in_the_middle_of_a_page_and_a_cancel_retry_nothing_twice(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from teams.config_version import CONFIG_GATE
+from teams.config.lock import CONFIG_LOCK
 from tests.account import Account
 from tests.product import Product
 from tests.receiver import Receiver
@@ -128,12 +128,12 @@ def test_a_killed_routing_worker_neither_loses_nor_doubles(
     account.wait_for_event(account.accept(source), "SUCCESSFUL")
     with breakable.database() as gate:
         # Holding the gate stops routing between its claim and its commit.
-        gate.execute("SELECT pg_advisory_lock(%s)", [CONFIG_GATE])
+        gate.execute("SELECT pg_advisory_lock(%s)", [CONFIG_LOCK])
         account.accept_many(source, bodies(200))
         waiting = "SELECT count(*) FROM route_job WHERE lease_token IS NOT NULL"
         wait_until(lambda: gate.execute(waiting).fetchone() != (0,), 10, "routing has claimed some")
         breakable.kill("route")
-        gate.execute("SELECT pg_advisory_unlock(%s)", [CONFIG_GATE])
+        gate.execute("SELECT pg_advisory_unlock(%s)", [CONFIG_LOCK])
     breakable.launch("route")
     account.wait_for_count(201, connection_id=connection["id"], status="SUCCESSFUL", timeout_s=30)
     assert len({event["request_id"] for event in account.events()}) == 201

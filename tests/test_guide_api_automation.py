@@ -6,8 +6,8 @@ from typing import Any
 
 from fasthook.lib.clock import utc_now
 from fasthook.testing import ApiCaller
+from teams.auth.sessions import create_session
 from teams.models import Team
-from teams.sessions import create_session
 from teams.tests.factories import MembershipFactory
 from tests.guide_evidence import live_through
 from tests.guides import Curl, follow

@@ -14,8 +14,8 @@ from django.test import Client
 
 from fasthook.lib.clock import utc_now
 from fasthook.testing import ApiCaller
+from teams.auth.sessions import create_session
 from teams.models import ProjectSecrets, Role, SessionToken, Team
-from teams.sessions import create_session
 from teams.tests.factories import MembershipFactory
 from tests.world import make_world
 

@@ -12,9 +12,9 @@ import pytest
 from connections.models import Connection
 from fasthook.lib.clock import utc_now
 from fasthook.testing import ApiCaller
+from teams.auth.sessions import create_session
 from teams.models import Role, Team
-from teams.secrets import rotate_project_secrets
-from teams.sessions import create_session
+from teams.secrets.services import rotate_project_secrets
 from teams.tests.factories import MembershipFactory
 from tests.route_table import CHANGES, CLOSED, NO_ID, OF_A_TEAM, READS, ROUTES, WITH_ID, Route
 from tests.world import World, belongings, make_world

@@ -22,8 +22,8 @@ from events.models.bulk import BulkOperation, Kind
 from events.tests.seed import Project, make_attempt, make_event, make_request
 from fasthook.lib.clock import utc_now
 from fasthook.lib.crypto import credential_digest
-from teams.audit import Subject, record
-from teams.calls import SYSTEM
+from teams.audit.log import Subject, record
+from teams.audit.request_context import SYSTEM
 from teams.models import Invitation, Membership, Role, Team
 from teams.tests.factories import UserFactory
 

@@ -17,7 +17,7 @@ from alerts.rules import update_rule
 from alerts.tests.seed import make_bare_project, make_channel, make_rule
 from events.tests.seed import Project
 from fasthook.lib.errors import FastHookError
-from teams.config_version import share_config_gate
+from teams.config.lock import lock_config_shared
 from tests.waiting import wait_until
 
 
@@ -57,7 +57,7 @@ def test_no_rule_names_a_channel_that_is_deleted(team: Project, now: datetime, f
     with ThreadPoolExecutor(2) as pool:
         with transaction.atomic():
             # Whoever changes configuration waits for this before it commits.
-            share_config_gate()
+            lock_config_shared()
             earlier = pool.submit(told, calls[first])
             until_waiting(1)
             later = pool.submit(told, calls[second])

@@ -14,9 +14,9 @@ from alerts.rule_types import RuleType
 from alerts.tests.seed import make_channel, make_rule
 from events.tests.seed import Project
 from fasthook.testing import ApiCaller
-from teams.founding import create_team
+from teams.auth.sessions import create_session
 from teams.models import AuditEntry, Role
-from teams.sessions import create_session
+from teams.people.teams import create_team
 from teams.tests.factories import MembershipFactory
 
 MINIMAL = {"name": "late", "type": "BACKLOG"}

@@ -18,7 +18,7 @@ from fasthook.api.parsers import LargeJSONParser
 from fasthook.api.renderers import JSONRenderer
 from fasthook.api.viewset import ApiViewSet
 from fasthook.lib.clock import utc_now
-from teams.auth import TeamRequest
+from teams.auth.permissions import TeamRequest
 
 
 class RoutesViewSet(ApiViewSet):

@@ -11,7 +11,7 @@ from connections.routes.planning import Plan, Planned
 from connections.routes.rules_by_name import show_rules
 from sources.models import Source
 from sources.warnings import source_warnings
-from teams.audit import bounded_value
+from teams.audit.log import bounded_value
 
 ACTIONS: Final = ("create", "update", "delete", "unchanged", "left")
 # These are shown key by key.

@@ -30,7 +30,7 @@ from destinations.services import DestinationFields, plan_destination, plan_dest
 from fasthook.lib.errors import Conflict, InvalidInput
 from sources.models import Source
 from sources.services import SourceFields, plan_source, plan_source_deletion
-from teams.configuration import PendingWrite, stamp
+from teams.config.writes import PendingWrite, stamp
 from teams.models import Team
 
 Start = Literal["live", "paused", "disabled"]

@@ -17,10 +17,10 @@ from connections.routes.planning import Wishes, make_plan
 from connections.routes.shape import ShapeMoved, newest_version, read_shape
 from connections.transformations.trial import refuse_unreadable
 from fasthook.lib.errors import Conflict
-from teams.audit import Subject, record
-from teams.calls import current_who
-from teams.config_version import close_config_gate
-from teams.configuration import write_all
+from teams.audit.log import Subject, record
+from teams.audit.request_context import current_who
+from teams.config.lock import lock_config_exclusive
+from teams.config.writes import write_all
 from teams.models import Team
 from teams.scoping import for_team
 
@@ -88,7 +88,7 @@ def _apply(team: Team, order: Order, *, now: datetime) -> dict[str, Any]:
     if answer["unchanged"]:
         return {"applied": False, "digest": digest, **answer}
     # Rows that exist are locked; the gate keeps new ones away, and whether some came meanwhile is asked behind it.
-    close_config_gate()
+    lock_config_exclusive()
     if newest_version(team) != version:
         raise ShapeMoved
     write_all(plan.writes())

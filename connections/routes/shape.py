@@ -19,7 +19,7 @@ from connections.routes.entries import (
 )
 from destinations.models import Destination
 from sources.models import Source
-from teams.config_version import share_config_gate
+from teams.config.lock import lock_config_shared
 from teams.models import Resource, Team
 from teams.scoping import for_team
 
@@ -59,7 +59,7 @@ def read_shape(team: Team, *, lock: bool) -> Shape:
     """
     if not lock:
         # Nobody changes configuration meanwhile. With row locks as well this would be a deadlock.
-        share_config_gate()
+        lock_config_shared()
     shape = Shape(
         _rows(Source, team, lock),
         _rows(Destination, team, lock),

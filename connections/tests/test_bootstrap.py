@@ -13,7 +13,7 @@ from connections.models import Connection
 from fasthook.lib.clock import utc_now
 from fasthook.testing import ApiCaller
 from teams.models import Team, User
-from teams.secrets import rotate_project_secrets
+from teams.secrets.services import rotate_project_secrets
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 from connections.models import Connection
 from fasthook.lib.clock import utc_now
 from fasthook.testing import ApiCaller
+from teams.auth.sessions import create_session
 from teams.models import Role, Team
-from teams.sessions import create_session
 from teams.tests.factories import MembershipFactory
 
 GUIDES: dict[str, Any] = {

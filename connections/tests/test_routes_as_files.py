@@ -13,8 +13,8 @@ from fasthook.lib.clock import utc_now
 from fasthook.testing import ApiCaller
 from sources.models import Source
 from sources.services import learn_secret
+from teams.auth.sessions import create_session
 from teams.models import AuditEntry, ConfigVersion, Role, Team
-from teams.sessions import create_session
 from teams.tests.factories import MembershipFactory, UserFactory
 
 Json = dict[str, Any]

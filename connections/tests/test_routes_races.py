@@ -22,7 +22,7 @@ from fasthook.lib.errors import Conflict
 from fasthook.testing import make_team
 from sources.models import Source
 from sources.services import upsert_source
-from teams.config_version import close_config_gate
+from teams.config.lock import lock_config_exclusive
 from teams.models import Team
 
 DOCUMENT: dict[str, Any] = {
@@ -69,9 +69,9 @@ def test_what_appears_while_it_is_applied_is_seen(team: Team, monkeypatch: pytes
         if not appeared:
             appeared.append("late")
             elsewhere(lambda: upsert_source(team, {"name": "late"}, now=utc_now()))
-        close_config_gate()
+        lock_config_exclusive()
 
-    monkeypatch.setattr(services, "close_config_gate", close_late)
+    monkeypatch.setattr(services, "lock_config_exclusive", close_late)
     answer = apply(team, order(prune=True))
     assert answer["summary"] == {"create": 11, "update": 0, "delete": 1, "unchanged": 0, "left": 0}
     assert sorted(Source.objects.filter(deleted_at=None).values_list("name", flat=True)) == [
@@ -84,9 +84,9 @@ def test_a_configuration_that_never_rests_is_given_up_on(team: Team, monkeypatch
 
     def close_late() -> None:
         elsewhere(lambda: upsert_source(team, {"name": f"late-{next(count)}"}, now=utc_now()))
-        close_config_gate()
+        lock_config_exclusive()
 
-    monkeypatch.setattr(services, "close_config_gate", close_late)
+    monkeypatch.setattr(services, "lock_config_exclusive", close_late)
     with pytest.raises(Conflict, match="the configuration keeps changing while this is applied; try again") as refused:
         apply(team, order())
     assert refused.value.code == "ROUTES_BUSY"

@@ -26,8 +26,8 @@ from fasthook.api.filters import refuse_unknown
 from fasthook.api.parsers import LargeJSONParser
 from fasthook.api.viewset import ApiViewSet
 from fasthook.lib.clock import utc_now
-from teams.auth import TeamRequest
-from teams.resource_views import ResourceViewSet
+from teams.auth.permissions import TeamRequest
+from teams.config.views import ResourceViewSet
 from teams.scoping import for_team, get_for_team
 
 

@@ -17,7 +17,7 @@ from connections.rules.inline_transformation import check_code, normalise_env
 from fasthook.lib.errors import Conflict, InvalidInput, invalid
 from fasthook.lib.masking import unmask_auth
 from fasthook.lib.plural import for_count
-from teams.configuration import PendingWrite, find_locked, lock_for_team, raise_name_taken, stamp, upsert
+from teams.config.writes import PendingWrite, find_locked, lock_for_team, raise_name_taken, stamp, upsert
 from teams.models import Team
 from teams.scoping import for_team
 

@@ -28,7 +28,7 @@ from fasthook.api.pagination import paginate
 from fasthook.api.viewset import ApiViewSet
 from fasthook.lib.clock import utc_now
 from fasthook.lib.errors import invalid
-from teams.auth import TeamRequest
+from teams.auth.permissions import TeamRequest
 from teams.scoping import for_team, get_for_team
 
 Method = TypeVar("Method", bound=Callable[..., Response])

@@ -19,9 +19,9 @@ from events.evidence.bounded_reads import bounded_read
 from events.models.bulk import ONGOING, BulkOperation, Kind
 from fasthook.lib.errors import Conflict
 from fasthook.lib.nudge import nudge_after_commit
-from teams.audit import record
-from teams.calls import Who
-from teams.credentials import Actor
+from teams.audit.log import record
+from teams.audit.request_context import Who
+from teams.auth.credentials import Actor
 from teams.models import Team
 
 MAX_ONGOING: Final = 20

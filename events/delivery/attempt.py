@@ -16,7 +16,7 @@ from fasthook.lib.catalog import Catalog
 from fasthook.lib.headers import merge_headers
 from fasthook.lib.ids import new_id, time_of
 from sources.catalog import SourceCatalog
-from teams.catalog import SigningSecrets
+from teams.secrets.catalog import SigningSecrets
 
 _NO_HEADERS: frozenset[str] = frozenset()
 

@@ -36,7 +36,7 @@ from fasthook.lib.outage_log import Outage
 from fasthook.lib.sql import DataConnection
 from fasthook.metrics import registry
 from sources.catalog import SourceCatalog
-from teams.catalog import signing_secrets_catalog
+from teams.secrets.catalog import signing_secrets_catalog
 
 log = structlog.get_logger(__name__)
 Result = TypeVar("Result")

@@ -37,7 +37,7 @@ from fasthook.api.viewset import ApiViewSet
 from fasthook.lib.clock import utc_now
 from fasthook.lib.errors import NotFound
 from fasthook.lib.headers import merge_headers
-from teams.auth import TeamRequest
+from teams.auth.permissions import TeamRequest
 
 # In the content type that the request came with.
 _RAW = {(200, "*/*"): OpenApiTypes.BINARY}

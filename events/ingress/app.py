@@ -41,7 +41,7 @@ from fasthook.metrics import registry
 from sources.catalog import SourceCatalog, SourceEntry
 from sources.verification.request import InboundRequest
 from sources.verification.verdict import UNVERIFIED, Verdict
-from teams.config_version import CURRENT_VERSION_SQL
+from teams.config.lock import CURRENT_VERSION_SQL
 
 log = structlog.get_logger(__name__)
 

@@ -20,7 +20,7 @@ from fasthook.api.fields import ChoiceField, InputSerializer, ObjectField, TextF
 from fasthook.api.filters import refuse_unknown
 from fasthook.api.parsers import JSONParser
 from fasthook.api.viewset import ApiViewSet
-from teams.auth import TeamRequest
+from teams.auth.permissions import TeamRequest
 
 
 class NothingInput(InputSerializer):

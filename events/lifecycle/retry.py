@@ -27,8 +27,8 @@ from fasthook.lib.errors import Conflict
 from fasthook.lib.ids import new_id
 from fasthook.lib.nudge import nudge_after_commit
 from sources.models import Source
-from teams.audit import record
-from teams.credentials import Actor
+from teams.audit.log import record
+from teams.auth.credentials import Actor
 
 log = structlog.get_logger(__name__)
 

@@ -25,7 +25,7 @@ from fasthook.api.viewset import ApiViewSet
 from fasthook.lib.clock import utc_now
 from fasthook.lib.errors import invalid
 from fasthook.lib.ids import new_id, time_of
-from teams.auth import TeamRequest
+from teams.auth.permissions import TeamRequest
 from teams.scoping import for_team, get_for_team
 
 

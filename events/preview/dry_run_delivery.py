@@ -13,7 +13,7 @@ from events.states import Trigger
 from fasthook.lib.clock import utc_now
 from fasthook.lib.headers import merge_headers
 from sources.catalog import read_source
-from teams.catalog import read_signing_secrets
+from teams.secrets.catalog import read_signing_secrets
 
 # In place of an access token, which is got when something is sent.
 NO_TOKEN = "***"  # noqa: S105

@@ -33,11 +33,11 @@ from fasthook.lib.clock import iso, utc_now
 from fasthook.lib.config_fields import is_token
 from fasthook.lib.errors import Conflict, FastHookError, invalid
 from fasthook.lib.ids import new_id
-from teams.audit import record
-from teams.catalog import read_signing_secrets
-from teams.credentials import Actor
+from teams.audit.log import record
+from teams.auth.credentials import Actor
 from teams.models import ProjectSecrets, Team
 from teams.scoping import for_team, get_for_team
+from teams.secrets.catalog import read_signing_secrets
 
 log = structlog.get_logger(__name__)
 

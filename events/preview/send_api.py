@@ -17,7 +17,7 @@ from fasthook.api.filters import refuse_unknown
 from fasthook.api.viewset import ApiViewSet
 from fasthook.lib.clock import utc_now
 from fasthook.lib.headers import merge_headers
-from teams.auth import TeamRequest
+from teams.auth.permissions import TeamRequest
 
 
 class TrialInput(InputSerializer):

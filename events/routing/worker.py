@@ -1,7 +1,7 @@
 """Routing: claims accepted requests in batches and writes their branches, exactly once.
 
 One transaction per batch writes events, ignored branches, deduplication windows and delivery jobs, and deletes the
-route jobs. It holds the configuration gate (teams/config_version.py), so what it writes is what the configuration says
+route jobs. It holds the configuration gate (teams/config/lock.py), so what it writes is what the configuration says
 at its commit: no event slips past a pause, none is left on hold after an unpause.
 """
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import Connection, Cursor
 
-from teams.config_version import CONFIG_GATE
+from teams.config.lock import CONFIG_LOCK
 
 # Django's connection, inside transaction.atomic(), or one of the data plane's, inside its transaction().
 Door = BaseDatabaseWrapper | Connection[Any]
@@ -17,7 +17,7 @@ _LOCK_SHARED = "SELECT pg_advisory_xact_lock_shared(%s)"
 
 def lock_configuration(cursor: Cursor[Any]) -> None:
     """Shared, until the transaction ends."""
-    cursor.execute(_LOCK_SHARED, [CONFIG_GATE])
+    cursor.execute(_LOCK_SHARED, [CONFIG_LOCK])
 
 
 def lock_configuration_for_page(door: Door) -> None:
@@ -27,4 +27,4 @@ def lock_configuration_for_page(door: Door) -> None:
         # A page joins a thousand jobs to evidence by key. Over weeks of partitions the planner would rather read all of
         # them whole, and again for each page.
         cursor.execute("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")
-        cursor.execute(_LOCK_SHARED, [CONFIG_GATE])
+        cursor.execute(_LOCK_SHARED, [CONFIG_LOCK])

@@ -15,7 +15,7 @@ from events.models import Event
 from events.models.bulk import BulkOperation
 from events.tests.seed import Project, build_event, build_request
 from fasthook.lib.clock import utc_now
-from teams.credentials import Actor, CredentialKind
+from teams.auth.credentials import Actor, CredentialKind
 from teams.models import Role
 
 SECOND = timedelta(seconds=1)

@@ -21,7 +21,7 @@ from fasthook.lib.clock import utc_now
 from fasthook.lib.ids import new_id
 from fasthook.lib.sql import DataConnection
 from sources.models import Source
-from teams.config_version import next_config_version
+from teams.config.lock import next_config_version
 
 
 def make_plane(name: str = "team") -> Project:

@@ -12,7 +12,7 @@ from events.models import Attempt, Event, Request
 from fasthook.lib.ids import first_id_at, new_id
 from sources.models import Source
 from teams.models import Team
-from teams.secrets import create_project_secrets
+from teams.secrets.services import create_project_secrets
 
 TIME_CHARACTERS = 10
 

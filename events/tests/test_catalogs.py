@@ -17,10 +17,10 @@ from events.tests.seed import Project, make_project
 from fasthook.lib.clock import utc_now
 from fasthook.lib.sql import DataConnection
 from sources.catalog import SourceCatalog
-from teams.catalog import SigningSecrets, signing_secrets_catalog
-from teams.config_version import next_config_version
+from teams.config.lock import next_config_version
 from teams.models import ConfigVersion, ProjectSecrets
-from teams.secrets import rotate_project_secrets
+from teams.secrets.catalog import SigningSecrets, signing_secrets_catalog
+from teams.secrets.services import rotate_project_secrets
 
 LOST = Fernet.generate_key().decode()
 

@@ -1,6 +1,6 @@
 """The exception handler: every fault of a view becomes the one error envelope.
 
-Knows no resource and no team. Bodies are parsed by `parsers`, read by `fields`; credentials are `teams.auth`'s.
+Knows no resource and no team. Bodies are parsed by `parsers`, read by `fields`; credentials are `teams.auth.bearer`'s.
 """
 
 from __future__ import annotations

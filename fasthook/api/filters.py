@@ -22,7 +22,7 @@ from fasthook.lib.clock import parse_when
 from fasthook.lib.errors import InvalidInput
 
 MAX_VALUES = 100
-# Names that every list understands: its page, and the team (teams/auth.py reads that).
+# Names that every list understands: its page, and the team (teams/auth/bearer.py reads that).
 COMMON = (*pagination.PARAMETERS, "team_id")
 # These do not change which rows a list holds, so a cursor survives them.
 _NOT_IN_SIGNATURE = frozenset({*COMMON, "include"})

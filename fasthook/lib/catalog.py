@@ -1,6 +1,6 @@
 """Configuration in memory: entries compiled once per version, refreshed by reading only what is newer.
 
-Versions commit in order (teams/config_version.py), so what is newer than `version` is exactly what changed.
+Versions commit in order (teams/config/lock.py), so what is newer than `version` is exactly what changed.
 """
 
 from __future__ import annotations

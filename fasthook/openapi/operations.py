@@ -10,7 +10,7 @@ from drf_spectacular.plumbing import get_doc
 from fasthook.api.parsers import JSONParser
 from fasthook.openapi.errors import NAMES, RATE_HEADERS, error_statuses
 from fasthook.openapi.examples import REQUESTS, RESPONSES
-from teams.auth import TeamPermission
+from teams.auth.permissions import TeamPermission
 
 # They compute and change nothing, so nothing clashes.
 COMPUTES: Final = frozenset(

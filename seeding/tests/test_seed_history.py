@@ -20,6 +20,7 @@ from fasthook.lib.errors import Conflict, InvalidInput, Unavailable
 from fasthook.lib.ids import is_id, new_id, time_of
 from fasthook.lib.sql import DataConnection
 from fasthook.testing import ApiCaller
+from seeding import plan
 from seeding.crew import Crew
 from seeding.dropping import drop_history
 from seeding.loading import load_stretch

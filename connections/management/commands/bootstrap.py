@@ -16,10 +16,10 @@ from connections.services import upsert_connection
 from destinations.models import DestinationType
 from fasthook.lib.clock import utc_now
 from sources.models import Source
-from teams.first_run import Credentials, FirstAccount, ensure_first_account, read_credentials, write_credentials
+from teams.bootstrap import Credentials, FirstAccount, ensure_first_account, read_credentials, write_credentials
 from teams.models import Team
 
-# Key of the Postgres advisory lock; teams/config_version.py has the one before.
+# Key of the Postgres advisory lock; teams/config/lock.py has the one before.
 _BOOTSTRAP_LOCK = 4_271_002
 
 DEMO_SOURCE = "demo"

@@ -16,8 +16,8 @@ from events.tests.bulking import drain, make_ended
 from events.tests.seed import Project, make_attempt, make_event, make_request
 from fasthook.lib.clock import iso
 from fasthook.testing import ApiCaller
+from teams.auth.sessions import create_session
 from teams.models import AuditEntry, Role
-from teams.sessions import create_session
 from teams.tests.factories import MembershipFactory
 
 EVENTS = "/v1/events/bulk_operations"

@@ -24,7 +24,7 @@ from events.tests.plane import accept_and_route, add_connection, add_destination
 from events.tests.seed import Project
 from fasthook.lib.clock import utc_now
 from teams.models import ProjectSecrets
-from teams.secrets import rotate_project_secrets
+from teams.secrets.services import rotate_project_secrets
 
 pytestmark = pytest.mark.usefixtures("transactional_db", "brisk_delivery")
 DEADLINE_S = 10.0

@@ -14,7 +14,7 @@ from events.evidence.timeline.serializers import TraceOutput, timeline_answer
 from fasthook.api.filters import read_params, refuse_unknown
 from fasthook.api.viewset import ApiViewSet
 from fasthook.lib.clock import utc_now
-from teams.auth import TeamRequest
+from teams.auth.permissions import TeamRequest
 
 _CURSOR = "What pagination.next or pagination.prev was."
 

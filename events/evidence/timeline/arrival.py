@@ -9,7 +9,7 @@ from events.evidence.timeline.entries import Entry, Kind
 from events.evidence.timeline.reading import MAX_REPLAYS, Evidence
 from events.models import RequestStatus
 from fasthook.lib.ids import time_of
-from teams.past import UNKNOWN
+from teams.audit.as_of import UNKNOWN
 
 _REJECTIONS: Final = {
     "SOURCE_DISABLED": "Rejected: the source was disabled",

@@ -23,7 +23,7 @@ from fasthook.api.pagination import Page, paginate
 from fasthook.lib.ids import first_id_at, is_id, time_of
 from fasthook.lib.sql import load_statements
 from sources.models import Source
-from teams.past import Wanted, read_past
+from teams.audit.as_of import Wanted, read_past
 
 SQL = load_statements(Path(__file__).parent / "sql" / "reading.sql")
 MAX_BRANCHES: Final = 100

@@ -26,8 +26,8 @@ from events.tests.plane import accept_and_route, add_connection, add_destination
 from events.tests.seed import Project
 from fasthook.lib.clock import utc_now
 from fasthook.lib.sql import DataConnection
-from teams.config_version import next_config_version
-from teams.configuration import lock_for_team
+from teams.config.lock import next_config_version
+from teams.config.writes import lock_for_team
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
 

@@ -21,7 +21,7 @@ from fasthook.api.parsers import LargeJSONParser
 from fasthook.api.timerange import read_range
 from fasthook.api.viewset import ApiViewSet
 from fasthook.lib.clock import utc_now
-from teams.auth import TeamRequest
+from teams.auth.permissions import TeamRequest
 from teams.scoping import for_team, get_for_team
 
 MAX_LIMIT = 100

@@ -17,8 +17,8 @@ from fasthook.api.timerange import TimeRange
 from fasthook.lib.clock import iso
 from fasthook.lib.errors import Conflict, InvalidInput
 from fasthook.lib.nudge import nudge_after_commit
-from teams.audit import record
-from teams.calls import current_who
+from teams.audit.log import record
+from teams.audit.request_context import current_who
 from teams.models import Team
 
 MAX_REQUESTS: Final = 100_000

@@ -17,8 +17,8 @@ from events.tests.seed import Project, make_request
 from fasthook.lib.clock import iso, utc_now
 from fasthook.lib.ids import time_of
 from fasthook.testing import ApiCaller
+from teams.auth.sessions import create_session
 from teams.models import ConfigVersion, Role
-from teams.sessions import create_session
 from teams.tests.factories import MembershipFactory
 
 CODE = "console.info('ran'); request.body = {kind: request.body.type, key: process.env.KEY ?? null}; return request;"

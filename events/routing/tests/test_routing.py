@@ -27,7 +27,7 @@ from fasthook.lib.clock import utc_now
 from fasthook.lib.ids import time_of
 from fasthook.lib.nudge import nudge
 from fasthook.lib.sql import DataConnection
-from teams.config_version import CONFIG_GATE
+from teams.config.lock import CONFIG_LOCK
 
 DEDUP = [{"type": "deduplicate", "window": 60_000, "include_fields": ["body.id"]}]
 FILTER = [{"type": "filter", "body": {"kind": "wanted"}}]
@@ -211,7 +211,7 @@ def test_configuration_cannot_change_while_branches_are_written(
 
     def write(*args: Any) -> int:
         with database.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_lock(%s)", [CONFIG_GATE])
+            cursor.execute("SELECT pg_try_advisory_lock(%s)", [CONFIG_LOCK])
             waited.append(cursor.fetchone()[0])
         return real(*args)
 

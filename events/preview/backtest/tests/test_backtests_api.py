@@ -21,8 +21,8 @@ from events.tests.rehearsing import drain
 from events.tests.seed import Project, make_request
 from fasthook.lib.clock import iso
 from fasthook.testing import ApiCaller
+from teams.auth.sessions import create_session
 from teams.models import AuditEntry, Role
-from teams.sessions import create_session
 from teams.tests.factories import MembershipFactory
 
 INLINE = {"name": "inline", "code": "return request;", "env": {"KEY": "a secret value"}}

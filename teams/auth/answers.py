@@ -1,0 +1,11 @@
+"""Answers that hold credentials: nothing of them may be cached."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.response import Response
+
+
+def private_answer(body: Any = None, *, status: int = 200) -> Response:
+    return Response(body, status=status, headers={"Cache-Control": "no-store"})
