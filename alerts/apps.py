@@ -18,7 +18,7 @@ class AlertsConfig(AppConfig):
 
 
 def _give_default_rules(instance: Any, created: bool, raw: bool, **_: Any) -> None:
-    from alerts.defaults import create_default_rules
+    from alerts.rules.defaults import create_default_rules
 
     if created and not raw:
         create_default_rules(instance)

@@ -12,7 +12,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Now
 
-from alerts.rule_types import ObjectType, RuleConfig, RuleType
+from alerts.rules.types import ObjectType, RuleConfig, RuleType
 from fasthook.lib.model_fields import EncryptedJSONField, IdField, JSONTextField, RefField
 from teams.models import Resource, list_indexes
 

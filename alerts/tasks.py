@@ -10,10 +10,10 @@ from celery import shared_task
 from celery.signals import worker_process_shutdown
 from django.db import InterfaceError, OperationalError
 
-from alerts.evaluation import evaluate_all
-from alerts.outbox import is_due
+from alerts.evaluation.evaluate import evaluate_all
+from alerts.outbox.rows import is_due
+from alerts.outbox.sending import Sender
 from alerts.retention import forget_old
-from alerts.sending import Sender
 from events.tasks import stopping
 from fasthook.lib.clock import utc_now
 from fasthook.lib.nudge import begin, insist

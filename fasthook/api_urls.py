@@ -7,9 +7,9 @@ from typing import Any
 
 from django.urls import path
 
-from alerts.api import AlertNotificationViewSet, AlertViewSet
-from alerts.channels_api import AlertChannelViewSet
-from alerts.rules_api import AlertRuleViewSet
+from alerts.api.alerts import AlertNotificationViewSet, AlertViewSet
+from alerts.api.channels import AlertChannelViewSet
+from alerts.api.rules import AlertRuleViewSet
 from connections.api import ConnectionViewSet
 from connections.cascade import delete_destination_with_connections, delete_source_with_connections
 from connections.filters import FilterViewSet

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from fasthook.api.viewset import ApiViewSet
 from fasthook.lib.clock import iso, utc_now
-from metrics import outputs
+from metrics import serializers
 from metrics.parameters import Asked, read_asked, read_ids
 from metrics.queue import peaks, waiting_now
 from metrics.reading.answering import answer, too_many_points
@@ -30,8 +30,8 @@ def _series_of(resource: Resource, text: str) -> Callable[[Method], Method]:
         operation_id=f"get_{resource.name}_metrics",
         tags=["metrics"],
         description=text,
-        parameters=outputs.parameters_of(resource),
-        responses={200: outputs.answer_shape(resource), **outputs.REFUSALS},
+        parameters=serializers.parameters_of(resource),
+        responses={200: serializers.answer_shape(resource), **serializers.REFUSALS},
     )
     return described
 
@@ -41,8 +41,8 @@ def _summaries_of(kind: str) -> Callable[[Method], Method]:
         operation_id=f"get_{kind}_summaries",
         tags=["metrics"],
         description=f"The last 24 hours of each of some {kind}. Ids that the team does not have are left out.",
-        parameters=[outputs.IDS],
-        responses={200: outputs.summary_shape(kind), **outputs.REFUSALS},
+        parameters=[serializers.IDS],
+        responses={200: serializers.summary_shape(kind), **serializers.REFUSALS},
     )
     return described
 

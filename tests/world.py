@@ -12,7 +12,7 @@ from django.apps import apps
 from django.db.models import Model
 
 from alerts.models import Alert, AlertNotification
-from alerts.rule_types import RuleType
+from alerts.rules.types import RuleType
 from alerts.tests.seed import make_channel, make_rule
 from connections.models import Connection, Transformation
 from connections.tests.factories import ConnectionFactory

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from alerts.models import AlertChannel, AlertRule
-from alerts.rule_types import RuleType, read_rule_config
+from alerts.rules.types import RuleType, read_rule_config
 from destinations.models import Destination
 from events.models import DeliveryJob, Event
 from events.tests.seed import Project, make_attempt, make_event, make_project, make_request

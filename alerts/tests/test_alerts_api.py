@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from alerts.evaluation import evaluate_all
+from alerts.evaluation.evaluate import evaluate_all
 from alerts.models import Alert
 from alerts.retention import forget_old
-from alerts.rule_types import RuleType
+from alerts.rules.types import RuleType
 from alerts.tests.seed import make_channel, make_jobs, make_rule
 from events.models import DeliveryJob
 from events.tests.seed import Project

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from alerts.channels import delete_channel
+from alerts.channels.services import delete_channel
 from alerts.models import AlertChannel, AlertRule
-from alerts.rule_types import RuleType
-from alerts.rules import update_rule
+from alerts.rules.services import update_rule
+from alerts.rules.types import RuleType
 from alerts.tests.seed import make_bare_project, make_channel, make_rule
 from events.tests.seed import Project
 from fasthook.lib.errors import FastHookError

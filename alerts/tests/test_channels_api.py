@@ -9,10 +9,10 @@ import pytest
 from django.core import mail
 from django.db import connection
 
-from alerts import channels
+from alerts.channels import services
 from alerts.models import AlertChannel, AlertNotification
-from alerts.outbox import BURST, Outcome
-from alerts.rule_types import RuleType
+from alerts.outbox.rows import BURST, Outcome
+from alerts.rules.types import RuleType
 from alerts.tests.seed import make_channel, make_rule
 from events.tests.seed import Project
 from fasthook.testing import ApiCaller
@@ -137,7 +137,7 @@ def test_an_upsert_that_creates_needs_a_type(api: ApiCaller) -> None:
 
 
 def test_a_team_has_a_bounded_number_of_channels(api: ApiCaller, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channels, "MAX_CHANNELS", 1)
+    monkeypatch.setattr(services, "MAX_CHANNELS", 1)
     body = {"type": "WEBHOOK", "config": {"url": "https://example.com"}}
     assert api.put("alerts/channels", {"name": "a", **body}).status_code == 201
     answer = api.put("alerts/channels", {"name": "b", **body})
@@ -172,8 +172,8 @@ def test_the_test_of_an_email_channel_is_a_mail(api: ApiCaller, project: Project
 def test_tests_are_bounded_like_all_of_a_channels_notifications(
     api: ApiCaller, project: Project, now: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(channels, "send_now", lambda notice: Outcome(response_status=200))
-    monkeypatch.setattr("alerts.channels_api.utc_now", lambda: now)
+    monkeypatch.setattr(services, "send_now", lambda notice: Outcome(response_status=200))
+    monkeypatch.setattr("alerts.api.channels.utc_now", lambda: now)
     channel = make_channel(project)
     AlertChannel.objects.update(next_slot_at=now - timedelta(hours=1))
     for _ in range(BURST):

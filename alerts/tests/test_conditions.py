@@ -7,10 +7,10 @@ from uuid import uuid4
 
 import pytest
 
-from alerts.conditions import backlog, disabled, failed_operations, failure_rate, rejected
-from alerts.conditions.observation import Observation
+from alerts.evaluation.conditions import backlog, disabled, failed_operations, failure_rate, rejected
+from alerts.evaluation.conditions.observation import Observation
 from alerts.models import AlertNotification
-from alerts.rule_types import RuleType
+from alerts.rules.types import RuleType
 from alerts.tests.seed import make_attempts, make_echo, make_jobs, make_rule
 from connections.models import Connection
 from destinations.models import Destination

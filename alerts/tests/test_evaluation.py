@@ -9,11 +9,11 @@ import pytest
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
-from alerts import evaluation
-from alerts.evaluation import Evaluation, evaluate_all
+from alerts.evaluation import evaluate
+from alerts.evaluation.evaluate import Evaluation, evaluate_all
 from alerts.models import Alert, AlertChannel, AlertNotification, AlertRule
-from alerts.outbox import MAX_WAITING
-from alerts.rule_types import RuleType
+from alerts.outbox.rows import MAX_WAITING
+from alerts.rules.types import RuleType
 from alerts.tests.seed import make_attempts, make_channel, make_jobs, make_rule
 from connections.models import Connection
 from destinations.models import Destination
@@ -209,8 +209,8 @@ def test_a_condition_that_takes_too_long_leaves_its_alerts_and_no_others(
         return []
 
     backlog = (RuleType.BACKLOG, RuleType.BACKLOG_AGE)
-    conditions = {**evaluation._CONDITIONS, backlog: too_long}
-    monkeypatch.setattr(evaluation, "_CONDITIONS", conditions)
+    conditions = {**evaluate._CONDITIONS, backlog: too_long}
+    monkeypatch.setattr(evaluate, "_CONDITIONS", conditions)
     assert evaluate_all(now=now + 30 * MINUTE) == Evaluation(opened=0, resolved=1, notifications=0)
     assert dict(Alert.objects.values_list("rule_type", "status")) == {"BACKLOG": "OPEN", "FAILURE_RATE": "RESOLVED"}
 
@@ -226,8 +226,8 @@ def test_a_condition_that_breaks_off_stops_no_other(
             cursor.execute("SELECT 1 / 0")
         return []
 
-    conditions = {**evaluation._CONDITIONS, (RuleType.FAILURE_RATE,): broken}
-    monkeypatch.setattr(evaluation, "_CONDITIONS", conditions)
+    conditions = {**evaluate._CONDITIONS, (RuleType.FAILURE_RATE,): broken}
+    monkeypatch.setattr(evaluate, "_CONDITIONS", conditions)
     assert evaluate_all(now=now) == Evaluation(opened=1, resolved=0, notifications=0)
 
 
@@ -274,7 +274,7 @@ def test_a_second_evaluation_at_the_same_time_does_nothing(project: Project, now
     other = connection.copy()
     try:
         with other.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s)", [evaluation._EVALUATION_LOCK])
+            cursor.execute("SELECT pg_advisory_lock(%s)", [evaluate._EVALUATION_LOCK])
         assert evaluate_all(now=now) is None
     finally:
         other.close()
@@ -306,7 +306,7 @@ def test_postgres_that_is_away_changes_nothing(
     def away(*args: Any, **kwargs: Any) -> int:
         raise OperationalError("the connection is lost")
 
-    monkeypatch.setattr(evaluation, "write_notifications", away)
+    monkeypatch.setattr(evaluate, "write_notifications", away)
     with pytest.raises(OperationalError):
         evaluate_all(now=now)
     assert not Alert.objects.exists()

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from alerts.messages import summarise
-from alerts.rule_types import RuleConfig, RuleType
-from alerts.transitions import Rule, Standing
+from alerts.evaluation.transitions import Rule, Standing
+from alerts.outbox.messages import summarise
+from alerts.rules.types import RuleConfig, RuleType
 
 START = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from alerts.evaluation import evaluate_all
+from alerts.evaluation.evaluate import evaluate_all
 from alerts.models import Alert, AlertNotification
-from alerts.outbox import claim
-from alerts.rule_types import RuleType
+from alerts.outbox.rows import claim
+from alerts.rules.types import RuleType
 from alerts.tests.seed import make_channel, make_rule
 from events.tests.explaining import ExplainingCursor, Reading, explained
 from events.tests.seed import Project

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from alerts import rules
-from alerts.defaults import DEFAULTS
 from alerts.models import AlertRule
-from alerts.rule_types import RuleType
+from alerts.rules import services
+from alerts.rules.defaults import DEFAULTS
+from alerts.rules.types import RuleType
 from alerts.tests.seed import make_channel, make_rule
 from events.tests.seed import Project
 from fasthook.testing import ApiCaller
@@ -143,7 +143,7 @@ def test_a_name_that_is_taken_is_a_conflict_with_its_id(api: ApiCaller) -> None:
 def test_a_team_has_a_bounded_number_of_rules(
     api: ApiCaller, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rules, "MAX_RULES", 2)
+    monkeypatch.setattr(services, "MAX_RULES", 2)
     for number in range(2):
         assert api.post("alerts/rules", {**MINIMAL, "name": f"r{number}"}).status_code == 201
     answer = api.post("alerts/rules", MINIMAL)

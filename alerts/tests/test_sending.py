@@ -14,10 +14,10 @@ from django.db import connection, connections
 from psycopg import Connection
 from standardwebhooks import Webhook
 
-from alerts import outbox, sending
 from alerts.models import AlertChannel, AlertNotification
-from alerts.outbox import BACKOFF_S, LEASE_S, MAX_ATTEMPTS, Outcome, claim, finish, next_try_at
-from alerts.sending import Sender
+from alerts.outbox import rows, sending
+from alerts.outbox.rows import BACKOFF_S, LEASE_S, MAX_ATTEMPTS, Outcome, claim, finish, next_try_at
+from alerts.outbox.sending import Sender
 from alerts.tests.seed import make_bare_project, make_channel
 from events.tests.seed import Project
 from fasthook.lib.ids import new_id
@@ -276,13 +276,13 @@ def test_of_one_rule_a_channel_gets_one_after_the_other(team: Project, database:
 def test_a_channel_gets_a_burst_and_then_its_share(team: Project, database: DataConnection, now: datetime) -> None:
     channel = make_channel(team)
     AlertChannel.objects.update(next_slot_at=now)
-    for number in range(outbox.BURST + 5):
+    for number in range(rows.BURST + 5):
         put(channel, now, rule_id=f"alr_{number}")
 
     def claimed(seconds: int) -> int:
         return len(database.run(claim, limit=100, now=now + timedelta(seconds=seconds)))
 
-    assert [claimed(seconds) for seconds in (0, 0, 5, 6, 11, 12, 24)] == [outbox.BURST, 0, 0, 1, 0, 1, 2]
+    assert [claimed(seconds) for seconds in (0, 0, 5, 6, 11, 12, 24)] == [rows.BURST, 0, 0, 1, 0, 1, 2]
 
 
 def test_a_clock_that_was_ahead_for_a_while_does_not_silence_a_channel(
@@ -293,10 +293,10 @@ def test_a_clock_that_was_ahead_for_a_while_does_not_silence_a_channel(
     AlertChannel.objects.filter(id=channel.id).update(next_slot_at=tomorrow)
     waiting = put(channel, now, due_at=tomorrow, attempts=1)
     channel.refresh_from_db()
-    assert (outbox.next_slot(channel, now=now), outbox.is_due(now=now)) == (now, True)
+    assert (rows.next_slot(channel, now=now), rows.is_due(now=now)) == (now, True)
     assert [each.id for each in database.run(claim, limit=8, now=now)] == [waiting.id]
     channel.refresh_from_db()
-    assert channel.next_slot_at == now + timedelta(seconds=outbox.SLOT_S)
+    assert channel.next_slot_at == now + timedelta(seconds=rows.SLOT_S)
     assert database.run(claim, limit=8, now=now) == []
 
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts import transitions
-from alerts.conditions.observation import Observation
-from alerts.rule_types import RuleConfig, RuleType
-from alerts.transitions import Kind, Rule, Standing, advance, due_notice
+from alerts.evaluation import transitions
+from alerts.evaluation.conditions.observation import Observation
+from alerts.evaluation.transitions import Kind, Rule, Standing, advance, due_notice
+from alerts.rules.types import RuleConfig, RuleType
 
 START = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 
