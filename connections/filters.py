@@ -13,7 +13,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from connections.rules.filter import TARGETS, FilterResult, compile_filter
+from connections.rules.filter.rule import TARGETS, FilterResult, compile_filter
 from connections.rules.payload import RuleInput, parse_body, parse_query
 from fasthook.api.fields import ChoiceField, InputSerializer, ObjectField, TextField, read_input
 from fasthook.api.filters import refuse_unknown

@@ -12,7 +12,7 @@ from typing import Any, Final, TypedDict
 from django.conf import settings
 
 from destinations.models import Destination, DestinationType, RatePeriod
-from destinations.outbound.auth import DESTINATION_SECRET_FIELDS, normalise_destination_auth
+from destinations.outbound.auth.types import DESTINATION_SECRET_FIELDS, normalise_destination_auth
 from destinations.outbound.url import normalise_destination_url
 from fasthook.lib.config_fields import read_choice
 from fasthook.lib.errors import invalid

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from django.db import models
 
-from destinations.outbound.auth import DESTINATION_SECRET_FIELDS
+from destinations.outbound.auth.types import DESTINATION_SECRET_FIELDS
 from fasthook.lib.model_fields import EncryptedJSONField, IdField
 from teams.models import Resource, list_indexes
 

@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from destinations.config import MAX_CONCURRENCY, MAX_RATE_LIMIT, MAX_TIMEOUT_S, METHODS, MIN_TIMEOUT_S, shown_target
 from destinations.models import Destination, DestinationType, RatePeriod
-from destinations.outbound.auth import DESTINATION_SECRET_FIELDS
+from destinations.outbound.auth.types import DESTINATION_SECRET_FIELDS
 from fasthook.api.fields import (
     MAX_DESCRIPTION_LENGTH,
     BooleanField,

@@ -17,7 +17,7 @@ from sources.selectors import SourceFilter
 from sources.serializers import SourceInput, SourceOutput
 from sources.services import SourceFields
 from sources.type_descriptions import describe_types
-from sources.type_outputs import SourceTypesOutput
+from sources.type_serializers import SourceTypesOutput
 from teams.auth.permissions import TeamRequest
 from teams.config.views import ResourceViewSet, read_flag
 

@@ -17,8 +17,8 @@ from fasthook.lib.model_fields import unseal
 from sources.config import DEFAULT_METHODS
 from sources.models import Source
 from sources.verification.answer import Answer
+from sources.verification.custom_response.response import CustomResponse, compile_custom_response
 from sources.verification.providers import PROVIDERS
-from sources.verification.response import CustomResponse, compile_custom_response
 from sources.verification.verdict import Verifier
 from sources.verification.verify import compile_auth, handshake_methods
 

@@ -14,8 +14,8 @@ from fasthook.lib.masking import unmask_auth
 from sources.models import Source
 from sources.types import GENERIC_TYPE, SOURCE_TYPES
 from sources.verification.config import SECRET_FIELDS, infer_auth_type, normalise_auth
+from sources.verification.custom_response.response import normalise_custom_response
 from sources.verification.providers import PROVIDER_SIGNATURE, PROVIDERS
-from sources.verification.response import normalise_custom_response
 
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 DEFAULT_METHODS: Final = ("POST", "PUT", "PATCH", "DELETE")

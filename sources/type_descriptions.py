@@ -9,7 +9,7 @@ from sources.config import DEFAULT_METHODS
 from sources.types import GENERIC_TYPE, PROVIDER_TYPES
 from sources.verification.provider import Provider
 from sources.verification.providers import PROVIDER_SIGNATURE, PROVIDERS
-from sources.verification.schemes import AUTH_SCHEMES
+from sources.verification.types import AUTH_SCHEMES
 
 
 @cache

@@ -8,7 +8,7 @@ import hmac
 import json
 from urllib.parse import parse_qs
 
-from destinations.tests.sigv4 import signature_of
+from destinations.outbound.tests.sigv4 import signature_of
 from tests.account import Account
 from tests.receiver import Answer, Receiver
 

@@ -16,8 +16,8 @@ from django.core.mail import EmailMessage
 
 from alerts.models import ChannelType
 from alerts.outbox.messages import slack_body, subject, text
+from destinations.outbound.auth.signing import derive_keys, signature_headers
 from destinations.outbound.build import USER_AGENT, PreparedRequest
-from destinations.outbound.signing import derive_keys, signature_headers
 
 # Marks what an alert sends: its value is the notification's id. See conditions/echoes.py for who looks at it.
 MARK: Final = "x-fasthook-alert"

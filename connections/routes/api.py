@@ -8,10 +8,10 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from connections.routes.document.yaml_format import YAMLParser, YAMLRenderer
 from connections.routes.planning import Wishes
 from connections.routes.serializers import DocumentOutput, RoutesBody, RoutesInput, RoutesOutput
 from connections.routes.services import Order, apply_routes, export_routes, plan_routes
-from connections.routes.yaml_format import YAMLParser, YAMLRenderer
 from fasthook.api.fields import read_input
 from fasthook.api.filters import refuse_unknown
 from fasthook.api.parsers import LargeJSONParser

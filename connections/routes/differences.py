@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from connections.models import Connection
+from connections.routes.document.rules_by_name import show_rules
 from connections.routes.planning import Plan, Planned
-from connections.routes.rules_by_name import show_rules
 from sources.models import Source
 from sources.warnings import source_warnings
 from teams.audit.log import bounded_value

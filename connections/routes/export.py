@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from connections.routes.document import VERSION
-from connections.routes.entries import connection_entry, destination_entry, source_entry, transformation_entry
+from connections.routes.document.entries import connection_entry, destination_entry, source_entry, transformation_entry
+from connections.routes.document.read import VERSION
 from connections.routes.shape import Shape
 from teams.models import Resource
 

@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from connections.models import Transformation
-from connections.routes.references import Substituted
+from connections.routes.document.references import Substituted
 from destinations.models import Destination
-from destinations.outbound.auth import DESTINATION_SECRET_FIELDS
+from destinations.outbound.auth.types import DESTINATION_SECRET_FIELDS
 from sources.models import Source
 from sources.types import GENERIC_TYPE
 from sources.verification.config import SECRET_FIELDS, infer_auth_type

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypedDict
 
-from connections.routes.document import Document, raise_faults
+from connections.routes.document.read import Document, raise_faults
 from connections.routes.shape import Shape
 from teams.models import Resource
 

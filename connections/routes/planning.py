@@ -12,10 +12,10 @@ from typing import Any, Final, Literal, cast
 
 from connections.endpoints import Endpoints
 from connections.models import Connection, Transformation
-from connections.routes.document import Document, raise_faults
+from connections.routes.document.read import Document, raise_faults
+from connections.routes.document.rules_by_name import name_transformations
 from connections.routes.kept_secrets import SecretKeeper
 from connections.routes.matching import SECTION_OF, Matches, Rename, key_of, match_rows
-from connections.routes.rules_by_name import name_transformations
 from connections.routes.shape import Shape
 from connections.rules.spec import normalise_rules
 from connections.services import ConnectionFields, plan_connection, plan_connection_deletion

@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from connections.routes.differences import ACTIONS
-from connections.routes.document import MAX_ENTRIES, DocumentInput
+from connections.routes.document.read import MAX_ENTRIES, DocumentInput
 from connections.routes.matching import SECTION_OF
 from connections.routes.planning import STARTS
 from connections.transformations.serializers import AnyJSONField

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from connections.models import Transformation
 from connections.routes.differences import plan_answer
-from connections.routes.document import Document, read_document
+from connections.routes.document.read import Document, read_document
 from connections.routes.export import export_document
 from connections.routes.planning import Wishes, make_plan
 from connections.routes.shape import ShapeMoved, newest_version, read_shape

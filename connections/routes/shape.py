@@ -10,7 +10,7 @@ from django.db.models import Max
 from django.utils.crypto import salted_hmac
 
 from connections.models import Connection, Transformation
-from connections.routes.entries import (
+from connections.routes.document.entries import (
     connection_entry,
     destination_entry,
     source_entry,

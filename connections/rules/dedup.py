@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from connections.rules.canonical import canonical
+from connections.rules.filter.values import MISSING
 from connections.rules.paths import FieldPath, parse_path, without
 from connections.rules.payload import RuleInput
-from connections.rules.values import MISSING
 
 _PARTS: Final = ("method", "path", "query", "headers", "body")
 

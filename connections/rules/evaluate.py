@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connections.rules.dedup import Dedup, compile_dedup
-from connections.rules.filter import TARGETS, Filter, FilterResult, compile_filter
+from connections.rules.filter.rule import TARGETS, Filter, FilterResult, compile_filter
 from connections.rules.payload import RuleInput
 from connections.rules.retry import RetryPolicy, compile_retry
 

@@ -13,8 +13,8 @@ from typing import Any, Final, TypeAlias
 
 import orjson
 
+from connections.rules.filter.values import MISSING
 from connections.rules.payload import RuleInput
-from connections.rules.values import MISSING
 from fasthook.lib.errors import invalid
 
 MAX_PATH_LENGTH: Final = 512

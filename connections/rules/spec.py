@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from connections.rules.dedup import compile_dedup
 from connections.rules.fields import given, unknown_field, whole_number
-from connections.rules.filter import TARGETS, compile_filter
+from connections.rules.filter.rule import TARGETS, compile_filter
 from connections.rules.inline_transformation import normalise_inline_transformation
 from connections.rules.json_value import check_text
 from connections.rules.retry import MAX_DELAY_MS, compile_retry

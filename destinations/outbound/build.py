@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import quote, quote_plus, unquote_plus
 
-from destinations.outbound.auth import credentials_of
+from destinations.outbound.auth.oauth2 import ClientCredentials
+from destinations.outbound.auth.signer import Signer, Unsigned
+from destinations.outbound.auth.types import credentials_of
 from destinations.outbound.headers import forwarded_headers, sanitise
-from destinations.outbound.oauth2 import ClientCredentials
-from destinations.outbound.signer import Signer, Unsigned
 
 USER_AGENT: Final = "FastHook"
 MASK: Final = "***"

@@ -25,7 +25,7 @@ from yarl import URL
 from destinations.outbound.address import AddressPolicy
 from destinations.outbound.answer import read_body, read_headers
 from destinations.outbound.build import PreparedRequest
-from destinations.outbound.faults import name_fault
+from destinations.outbound.error_codes import name_fault
 from destinations.outbound.resolver import ThreadedNameResolver
 
 CONNECT_TIMEOUT_S: Final = 5.0

@@ -10,7 +10,7 @@ from connections.rules.retry import plan_retry
 from destinations.catalog import DestinationEntry
 from destinations.outbound.build import DeliveryContext, Payload, PreparedRequest
 from destinations.outbound.client import SendResult
-from destinations.outbound.echoes import without_echoes
+from destinations.outbound.redaction import redacted
 from events.delivery.jobs import AttemptResult, ClaimedJob
 from fasthook.lib.catalog import Catalog
 from fasthook.lib.headers import merge_headers
@@ -97,7 +97,7 @@ def prepare(
 def conclude(job: ClaimedJob, prepared: Prepared, sent: SendResult, *, now: datetime) -> AttemptResult:
     """The attempt's record; a failure's next attempt is planned by the connection's retry rule."""
     started_at = time_of(prepared.attempt_id)
-    sent = without_echoes(sent, request=prepared.request, shown=prepared.shown)
+    sent = redacted(sent, request=prepared.request, shown=prepared.shown)
     headers = {name: _storable(value) for name, value in merge_headers(sent.headers).items()}
     succeeded = sent.error_code is None
     retry_after = None if succeeded else headers.get("retry-after")

@@ -15,10 +15,10 @@ from uuid import UUID, uuid4
 import structlog
 from django.conf import settings
 
-from destinations.outbound.access_tokens import AccessTokens
 from destinations.outbound.address import AddressPolicy
+from destinations.outbound.auth.access_tokens import AccessTokens
+from destinations.outbound.auth.oauth2 import TokenFault
 from destinations.outbound.client import DeliveryClient
-from destinations.outbound.oauth2 import TokenFault
 from events.delivery.attempt import Catalogs, Prepared, conclude, fail_unsent, prepare
 from events.delivery.counts import count_first_wait
 from events.delivery.demand import Demand

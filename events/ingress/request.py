@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from fasthook.lib.headers import merge_headers
 from sources.catalog import SourceEntry
+from sources.verification.custom_response.response import CustomResponse
 from sources.verification.request import InboundRequest
-from sources.verification.response import CustomResponse
 
 
 class InboundReader:

@@ -12,8 +12,8 @@ from fasthook.lib.errors import envelope
 from fasthook.metrics import registry
 from sources.catalog import SourceEntry
 from sources.verification.answer import Answer
+from sources.verification.custom_response.response import CustomResponse
 from sources.verification.request import InboundRequest
-from sources.verification.response import CustomResponse
 from sources.verification.verdict import Verdict
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]

@@ -22,13 +22,13 @@ from django.db import transaction
 
 from destinations.catalog import DestinationEntry, read_destination
 from destinations.models import Destination
-from destinations.outbound.access_tokens import AccessTokens
 from destinations.outbound.address import AddressPolicy
+from destinations.outbound.auth.access_tokens import AccessTokens
+from destinations.outbound.auth.oauth2 import TokenFault
 from destinations.outbound.build import DeliveryContext, Payload, PreparedRequest
 from destinations.outbound.client import DeliveryClient, SendResult
-from destinations.outbound.echoes import without_echoes
 from destinations.outbound.headers import is_owned
-from destinations.outbound.oauth2 import TokenFault
+from destinations.outbound.redaction import redacted
 from fasthook.lib.clock import iso, utc_now
 from fasthook.lib.config_fields import is_token
 from fasthook.lib.errors import Conflict, FastHookError, invalid
@@ -170,7 +170,7 @@ async def _send(destination: DestinationEntry, payload: Payload, secrets: tuple[
         left_s = max(timeout_s - (time.monotonic() - began), 0.1)
         sent = await client.send(request, timeout_s=left_s)
     shown = target.masked(request)
-    return Trial(destination.id, shown, without_echoes(sent, request=request, shown=shown))
+    return Trial(destination.id, shown, redacted(sent, request=request, shown=shown))
 
 
 def _context(secrets: tuple[str, ...], token: str | None) -> DeliveryContext:

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from structlog.testing import capture_logs
 
-from destinations.tests.receivers import OK, answers
+from destinations.outbound.tests.receivers import OK, answers
 from events.delivery import results
 from events.delivery.tests.test_delivery import deliver_to as deliver_prepared
 from events.delivery.worker import Deliverer

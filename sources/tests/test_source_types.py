@@ -11,10 +11,10 @@ from fasthook.testing import ROOT, ApiCaller
 from sources.models import Source
 from sources.services import learn_secret
 from sources.tests.factories import SourceFactory
-from sources.tests.provider_samples import SAMPLES
 from sources.type_descriptions import describe_types
 from sources.types import SOURCE_TYPES
 from sources.verification.providers import PROVIDERS
+from sources.verification.tests.provider_samples import SAMPLES
 from teams.models import Team
 
 

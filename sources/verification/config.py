@@ -8,7 +8,7 @@ from typing import Any, Final
 from fasthook.lib.config_fields import read_choice
 from fasthook.lib.errors import invalid
 from sources.verification.providers import PROVIDER_SIGNATURE, PROVIDERS
-from sources.verification.schemes import AUTH_SCHEMES
+from sources.verification.types import AUTH_SCHEMES
 
 SECRET_FIELDS: Final[Mapping[str, frozenset[str]]] = {
     auth_type: scheme.secret_fields for auth_type, scheme in AUTH_SCHEMES.items()

@@ -16,9 +16,9 @@ from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl
 
 from sources.verification.answer import Answer, empty_answer, json_answer, text_answer
-from sources.verification.decoding import comparable, is_one_of, read_json_object
 from sources.verification.fields import all_values
 from sources.verification.request import InboundRequest
+from sources.verification.schemes.decoding import comparable, is_one_of, read_json_object
 from sources.verification.verdict import Verdict, handshake, refused_handshake
 
 MAX_CHALLENGE_CHARACTERS: Final = 1024

@@ -17,13 +17,13 @@ from urllib.parse import urlsplit
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from sources.verification.algorithms import EcdsaKey, Key, any_signed, load_public_key, wrap_public_key
-from sources.verification.decoding import comparable, decode_base64, decode_hex, read_json_object
 from sources.verification.fields import Field, all_values, tolerance_field
-from sources.verification.freshness import timestamp_fault
-from sources.verification.jwt import Token, is_hash_of, issued_at_fault, read_token
 from sources.verification.request import InboundRequest
-from sources.verification.signed_text import SignedText, SignedValues, compile_signed_text
+from sources.verification.schemes.algorithms import EcdsaKey, Key, any_signed, load_public_key, wrap_public_key
+from sources.verification.schemes.decoding import comparable, decode_base64, decode_hex, read_json_object
+from sources.verification.schemes.freshness import timestamp_fault
+from sources.verification.schemes.jwt import Token, is_hash_of, issued_at_fault, read_token
+from sources.verification.schemes.signed_text import SignedText, SignedValues, compile_signed_text
 from sources.verification.verdict import VERIFIED, KeyRequest, Verdict, refused
 
 _NO_HEADERS: Final[frozenset[str]] = frozenset()

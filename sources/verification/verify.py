@@ -7,7 +7,7 @@ from typing import Any
 
 from sources.verification.providers import PROVIDERS
 from sources.verification.request import InboundRequest
-from sources.verification.schemes import AUTH_SCHEMES
+from sources.verification.types import AUTH_SCHEMES
 from sources.verification.verdict import Verdict, Verifier
 
 __all__ = ["InboundRequest", "Verdict", "Verifier", "compile_auth", "handshake_methods"]

@@ -14,7 +14,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from destinations.tests.receivers import OK, Answer, Received, answers, receiver
+from destinations.outbound.tests.receivers import OK, Answer, Received, answers, receiver
 from events.delivery import claims, sender, worker
 from events.delivery import results as results_module
 from events.delivery.jobs import AttemptResult

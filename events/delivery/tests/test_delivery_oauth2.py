@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from destinations.tests.receivers import OK, Answer, Received, answers, receiver
+from destinations.outbound.tests.receivers import OK, Answer, Received, answers, receiver
 from events.delivery.worker import Deliverer
 from events.models import Attempt, DeliveryJob, Event
 from events.tests.plane import accept_and_route, change

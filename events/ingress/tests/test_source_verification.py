@@ -21,7 +21,7 @@ from events.tests.plane import change, make_plane
 from events.tests.seed import Project
 from fasthook.lib.clock import utc_now
 from sources.models import Source
-from sources.tests.provider_samples import (
+from sources.verification.tests.provider_samples import (
     SECRET,
     SNS_CERTIFICATE_URL,
     TOPIC,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from destinations.outbound import faults
+from destinations.outbound import error_codes
 from events.states import NEVER_DELIVERED
 from fasthook.metrics import registry
 from fasthook.metrics.types import Counter, Histogram, Measure, Table
@@ -118,7 +118,7 @@ def test_names_are_unique_and_bounds_rise() -> None:
 
 def test_every_error_code_of_an_attempt_has_its_outcome() -> None:
     """Codes are written as literals where they arise; upper-case literals in these files are codes or nothing."""
-    files = [Path(faults.__file__), ROOT / "destinations/outbound/client.py", ROOT / "events/delivery/attempt.py"]
+    files = [Path(error_codes.__file__), ROOT / "destinations/outbound/client.py", ROOT / "events/delivery/attempt.py"]
     literals = {name for file in files for name in re.findall(r'"([A-Z]+(?:_[A-Z]+)*)"', file.read_text())}
     assert {"CONNECTION_REFUSED", "BAD_RESPONSE", "INTERNAL_ERROR"} <= literals
     assert literals - {"FAILED"} <= set(registry.OUTCOMES)

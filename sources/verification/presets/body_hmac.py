@@ -15,7 +15,7 @@ from sources.verification.handshakes import (
     woocommerce_ping,
 )
 from sources.verification.provider import Provider
-from sources.verification.signed_header import SignedHeader
+from sources.verification.schemes.signed_header import SignedHeader
 
 _GET: Final = frozenset({"GET"})
 _POST: Final = frozenset({"POST"})

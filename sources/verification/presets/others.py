@@ -6,17 +6,17 @@ from __future__ import annotations
 from typing import Final
 
 from sources.verification.answer import TEXT, Answer
-from sources.verification.body_signature import Adyen, Linear, Mailgun, MicrosoftGraph
-from sources.verification.freshness import ISO
 from sources.verification.handshakes import Opening, discord_ping, graph_validation, okta_challenge, probe
-from sources.verification.http_signature import MailChannels
-from sources.verification.jwt import SignedToken
 from sources.verification.provider import Provider
 from sources.verification.remote_keys import Fal, PayPal, Plaid
-from sources.verification.signed_header import SignedHeader
-from sources.verification.sns import Sns
-from sources.verification.static_credentials import StaticBasic, StaticHeader
-from sources.verification.url_aware import Twilio
+from sources.verification.schemes.body_signature import Adyen, Linear, Mailgun, MicrosoftGraph
+from sources.verification.schemes.freshness import ISO
+from sources.verification.schemes.http_signature import MailChannels
+from sources.verification.schemes.jwt import SignedToken
+from sources.verification.schemes.signed_header import SignedHeader
+from sources.verification.schemes.sns import Sns
+from sources.verification.schemes.static_credentials import StaticBasic, StaticHeader
+from sources.verification.schemes.url_aware import Twilio
 
 _HEAD: Final = frozenset({"HEAD"})
 

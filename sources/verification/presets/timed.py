@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from sources.verification.freshness import ISO
 from sources.verification.handshakes import slack_challenge, twitch_challenge, zoom_challenge
 from sources.verification.provider import Provider
-from sources.verification.signed_header import SignedHeader
-from sources.verification.standard_webhooks import StandardWebhooks
+from sources.verification.schemes.freshness import ISO
+from sources.verification.schemes.signed_header import SignedHeader
+from sources.verification.schemes.standard_webhooks import StandardWebhooks
 
 
 def _standard(name: str, label: str, docs: str, *, text_secret: bool = False, prefix: str = "webhook") -> Provider:
