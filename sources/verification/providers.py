@@ -9,8 +9,11 @@ from fasthook.lib.config_fields import read_choice
 from fasthook.lib.errors import invalid
 from sources.verification.fields import read_fields
 from sources.verification.presets.body_hmac import BODY_HMAC
-from sources.verification.presets.others import IN_BODY, PUBLIC_KEY, STATIC, URL_AWARE
+from sources.verification.presets.in_body import IN_BODY
+from sources.verification.presets.public_key import PUBLIC_KEY
+from sources.verification.presets.static import STATIC
 from sources.verification.presets.timed import TIMED
+from sources.verification.presets.url_aware import URL_AWARE
 from sources.verification.provider import Provider
 
 PROVIDER_SIGNATURE: Final = "PROVIDER_SIGNATURE"
