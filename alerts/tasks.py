@@ -22,7 +22,7 @@ from fasthook.lib.outage_log import Outage
 SEND_S = 20.0
 
 _sender = Sender()
-_outage = Outage(restored="alerts.resumed")
+_outage = Outage(restored="alerts.database_back")
 
 
 @contextlib.contextmanager
@@ -30,7 +30,7 @@ def _unless_postgres_is_away() -> Iterator[None]:
     try:
         yield
     except (psycopg.OperationalError, OperationalError, InterfaceError) as error:
-        _outage.failed("alerts.stopped", error)
+        _outage.failed("alerts.database_away", error)
     else:
         _outage.over()
 

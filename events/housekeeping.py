@@ -53,8 +53,8 @@ def keep_house(*, now: datetime) -> None:
         try:
             done[name] = chore()
         except Exception:
-            log.exception("chore.failed", chore=name)
-    log.info("house.kept", **done)
+            log.exception("housekeeping.chore_failed", chore=name)
+    log.info("housekeeping.done", **done)
 
 
 def _chores(now: datetime) -> dict[str, Callable[[], Any]]:

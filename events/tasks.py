@@ -38,7 +38,7 @@ def _stop_drains(**_: Any) -> None:
     stopping.set()
 
 
-_outage = Outage(restored="work.resumed")
+_outage = Outage(restored="worker.database_back")
 
 
 @contextlib.contextmanager
@@ -47,7 +47,7 @@ def _unless_postgres_is_away() -> Iterator[None]:
     try:
         yield
     except (psycopg.OperationalError, OperationalError, InterfaceError) as error:
-        _outage.failed("work.stopped", error)
+        _outage.failed("worker.database_away", error)
         stopping.wait(AGAIN_S)
     else:
         _outage.over()

@@ -55,7 +55,7 @@ def _announce(hostname: str, queues: list[str]) -> None:
             for queue in queues:
                 client.set(f"fasthook:worker:{queue}:{hostname}", 1, ex=_FORGET_S)
         except redis.RedisError as error:
-            log.warning("worker.unannounced", error=str(error))
+            log.warning("worker.announce_failed", error=str(error))
         time.sleep(_ANNOUNCE_S)
 
 
@@ -90,7 +90,7 @@ def _check(part: str, ask: Callable[[], str]) -> str:
 
 def _told(part: str, error: Exception) -> str:
     """Anybody may ask: which hosts and users there are is for the log."""
-    log.warning("part.unready", part=part, error=str(error))
+    log.warning("readiness.part_failed", part=part, error=str(error))
     return f"does not answer ({type(error).__name__}); the web process's log says more"
 
 

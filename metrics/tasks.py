@@ -18,7 +18,7 @@ from metrics.rollups.counting import forget, roll_up
 
 ROLL_UP_S = 12.0
 
-_outage = Outage(restored="metrics.resumed")
+_outage = Outage(restored="metrics.database_back")
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def _unless_postgres_is_away() -> Iterator[None]:
     try:
         yield
     except (psycopg.OperationalError, OperationalError, InterfaceError) as error:
-        _outage.failed("metrics.stopped", error)
+        _outage.failed("metrics.database_away", error)
     else:
         _outage.over()
 

@@ -220,7 +220,7 @@ def test_while_postgres_is_away_sources_answer_503_and_what_was_sent_is_recorded
     receiver.release("/")
     # Longer than a lease: what was in flight must be recorded, not sent again.
     wait_until(lambda: breakable.metric(tries) - tried > LEASE_S / RETRIED_EVERY_S, 30, "no lease")
-    assert "attempts.unrecorded" in breakable.output_since(mark)
+    assert "attempts.record_failed" in breakable.output_since(mark)
     breakable.start_servers()
     breakable.wait_until_ready()
     account.wait_for_count(EVENTS, connection_id=connection["id"], status="SUCCESSFUL")

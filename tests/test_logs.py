@@ -69,7 +69,7 @@ def test_trouble_is_told_in_objects_and_each_outage_once(observed: Product, rece
         health = requests.get(f"{observed.base_url}/readyz", timeout=10)
         refused = observed.metric('fasthook_requests_refused_total{reason="STORAGE_AWAY"}')
         wait_until(lambda: observed.metric("fasthook_database_up") == 0, 10, "the metrics say so and are still there")
-        stopped = ("maintenance", "work.stopped")
+        stopped = ("maintenance", "worker.database_away")
         wait_until(lambda: stopped in told(observed), 20, "maintenance has noticed")
     finally:
         observed.start_servers()
@@ -79,7 +79,7 @@ def test_trouble_is_told_in_objects_and_each_outage_once(observed: Product, rece
     assert (health.status_code, refused) == (503, 30)
     faulty = {name for name, state in health.json()["parts"].items() if state != "ok"}
     assert faulty == {"database", "migrations"}
-    wait_until(lambda: ("maintenance", "work.resumed") in told(observed), 20, "maintenance has recovered")
+    wait_until(lambda: ("maintenance", "worker.database_back") in told(observed), 20, "maintenance has recovered")
     found = told(observed)
     once = [(name, event) for name, event in found if event.endswith((".failed", ".stopped", ".restored", ".resumed"))]
     assert {("web", "capture.failed"), ("web", "capture.restored"), stopped} <= set(once)

@@ -63,7 +63,7 @@ def evaluate_all(*, now: datetime) -> Evaluation | None:
         rules = _load_rules({each.rule_id for each in observations} | {each.rule_id for each in before})
         after = advance(rules, observations, before, unobserved=unobserved, now=now)
         if after.left_out:
-            log.warning("alerts.left_out", objects=after.left_out)
+            log.warning("alerts.limit_reached", objects=after.left_out)
         alerts = standing.save(after, rules)
         notifications = write_notifications(rules, alerts, now=now)
         if notifications:
@@ -93,7 +93,7 @@ def _observe(now: datetime) -> tuple[list[Observation], set[RuleType]]:
             if connection.connection is None or connection.connection.closed:
                 raise
             unobserved.update(types)
-            log.warning("alerts.unobserved", types=[each.value for each in types], error=str(error))
+            log.warning("alerts.evaluation_failed", types=[each.value for each in types], error=str(error))
     return observations, unobserved
 
 

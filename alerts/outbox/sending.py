@@ -106,7 +106,7 @@ async def _try(client: DeliveryClient, notice: Notice) -> Outcome:
     try:
         return await send(client, notice)
     except Exception as error:
-        log.exception("notification.broken", notification_id=notice.id)
+        log.exception("notification.send_failed", notification_id=notice.id)
         return Outcome(error_code="INTERNAL_ERROR", error_message=type(error).__name__)
 
 

@@ -58,14 +58,14 @@ def _work_on(operation: BulkOperation, lease: Lease, stopping: threading.Event) 
             return
         _run_pages(operation, lease, _selection_of(operation), stopping)
     except Lost:
-        log.info("bulk.left", operation_id=operation.id)
+        log.info("bulk_operation.lease_lost", operation_id=operation.id)
     except (OperationalError, InterfaceError):
         _give_back(lease)
         raise
     except FastHookError as error:
         _fail(lease, f"{error.code}: {error.message}")
     except Exception as error:
-        log.exception("bulk.broken", operation_id=operation.id)
+        log.exception("bulk_operation.page_failed", operation_id=operation.id)
         _fail(lease, f"INTERNAL_ERROR: the operation could not go on ({type(error).__name__})")
 
 
@@ -81,7 +81,7 @@ def _run_pages(operation: BulkOperation, lease: Lease, selection: Selection, sto
         page = run_page(operation, lease, selection)
         if page is None:
             if progress.complete(lease):
-                log.info("bulk.completed", operation_id=operation.id, queued=operation.queued_count)
+                log.info("bulk_operation.completed", operation_id=operation.id, queued=operation.queued_count)
             return
         for stage in page.stages:
             nudge(stage)
@@ -107,4 +107,4 @@ def _give_back(lease: Lease) -> None:
 
 def _fail(lease: Lease, message: str) -> None:
     if progress.fail(lease, message):
-        log.error("bulk.failed", operation_id=lease.operation_id, error=message)
+        log.error("bulk_operation.failed", operation_id=lease.operation_id, error=message)

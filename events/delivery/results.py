@@ -46,7 +46,7 @@ class Recorder:
         self._recorded = recorded
         self._results: list[AttemptResult] = []
         self._recordable = asyncio.Event()
-        self._outage = Outage(restored="recording.restored")
+        self._outage = Outage(restored="attempts.record_restored")
         self._ending = False
 
     def add(self, result: AttemptResult) -> None:
@@ -91,7 +91,7 @@ class Recorder:
         try:
             own = await self._write(batch)
         except psycopg.OperationalError as error:
-            self._outage.failed("attempts.unrecorded", error, attempts=len(batch))
+            self._outage.failed("attempts.record_failed", error, attempts=len(batch))
             return False
         except Exception as error:
             if len(batch) == 1:
@@ -104,14 +104,14 @@ class Recorder:
 
     async def _record_without_evidence(self, result: AttemptResult, fault: Exception) -> bool:
         """The outcome without what the receiver sent. What cannot be recorded at all is left to its lease."""
-        log.error("attempt.unrecordable", event_id=result.job.event_id, error=str(fault))
+        log.error("attempt.record_refused", event_id=result.job.event_id, error=str(fault))
         try:
             await self._write([without_evidence(result)])
         except psycopg.OperationalError as error:
-            self._outage.failed("attempts.unrecorded", error, attempts=1)
+            self._outage.failed("attempts.record_failed", error, attempts=1)
             return False
         except Exception:
-            log.exception("attempt.lost", event_id=result.job.event_id)
+            log.exception("attempt.not_recorded", event_id=result.job.event_id)
         return True
 
     async def _write(self, batch: list[AttemptResult]) -> set[str]:
@@ -160,7 +160,7 @@ def log_attempt(result: AttemptResult, *, late: bool) -> None:
     """One line per attempt with all ids. A receiver's refusal is data, not an error of ours."""
     job = result.job
     log.info(
-        "attempt.late" if late else "attempt.finished",
+        "attempt.lease_lost" if late else "attempt.finished",
         team_id=job.team_id,
         event_id=job.event_id,
         request_id=job.request_id,

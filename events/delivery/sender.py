@@ -111,7 +111,7 @@ class Sender:
                 started = self._start_bulk(pace.burst)
             except Exception:
                 # Without somebody who begins them, what is held here would be held for ever.
-                log.exception("bulk.unfed")
+                log.exception("delivery.bulk_start_failed")
                 await asyncio.sleep(AGAIN_S)
                 continue
             if not started:
@@ -171,7 +171,7 @@ class Sender:
         except asyncio.CancelledError:
             await self._give_back([job])
         except Exception:
-            log.exception("attempt.failed", event_id=job.event_id)
+            log.exception("attempt.crashed", event_id=job.event_id)
             self._ended(fail_unsent(job, self._catalogs, "INTERNAL_ERROR", "FastHook failed; see its log"))
         finally:
             queue.end(job)

@@ -132,7 +132,7 @@ class Deliverer:
         try:
             claim = await self._in_thread(self._claim_and_refresh, request)
         except (psycopg.OperationalError, DatabaseError) as error:
-            self._outage.failed("claim.failed", error)
+            self._outage.failed("claims.failed", error)
             self._demand.note_failure()
             await asyncio.sleep(AGAIN_S)
             return 0
@@ -182,7 +182,7 @@ class Deliverer:
         try:
             await self._in_thread(self._records.run, release_jobs, jobs)
         except psycopg.Error as error:
-            log.warning("jobs.unreleased", jobs=len(jobs), error=str(error))  # their leases run out
+            log.warning("delivery_jobs.release_failed", jobs=len(jobs), error=str(error))  # their leases run out
         self._let_go(jobs)
 
     # ---- Leases
@@ -204,7 +204,7 @@ class Deliverer:
                 # Full: what this worker cannot serve now, another may.
                 await self._in_thread(self._release_destinations, in_use)
         except psycopg.OperationalError as error:
-            self._outage.failed("leases.unrenewed", error)
+            self._outage.failed("leases.renew_failed", error)
             return False
         return True
 
@@ -215,7 +215,7 @@ class Deliverer:
         try:
             self._claims.run(release_destination_leases, self._demand.worker, kept=kept)
         except psycopg.OperationalError as error:
-            log.warning("destinations.unreleased", error=str(error))  # they run out
+            log.warning("destination_leases.release_failed", error=str(error))  # they run out
 
     async def _in_thread(self, work: Callable[..., Result], *args: Any) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)

@@ -223,9 +223,9 @@ class Ingress:
             self._ready.set()
             self._outage.over()
         except (psycopg.OperationalError, DatabaseError) as error:
-            self._outage.failed("catalog.stale", error)
+            self._outage.failed("catalog.refresh_failed", error)
         except Exception:
-            log.exception("catalog.stale")
+            log.exception("catalog.refresh_failed")
 
 
 def _refresh(catalog: SourceCatalog, versions: DataConnection) -> None:

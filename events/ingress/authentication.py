@@ -57,7 +57,7 @@ class Authentication:
         try:
             await self._documents.confirm(url)
         except DocumentUnavailable:
-            log.warning("subscription.unconfirmed", source_id=source.id)
+            log.warning("subscription.confirm_failed", source_id=source.id)
             raise TryAgain("the subscription cannot be confirmed now; send it again") from None
         log.info("subscription.confirmed", source_id=source.id)
 

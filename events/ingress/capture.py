@@ -162,7 +162,7 @@ class Capture:
         try:
             self._database.run(add_discarded, rows)
         except psycopg.Error as error:
-            self._outage.failed("capture.discarded_uncounted", error, requests=sum(counted.values()))
+            self._outage.failed("capture.discard_count_failed", error, requests=sum(counted.values()))
             with self._discarded_lock:
                 self._discarded.update(counted)
 

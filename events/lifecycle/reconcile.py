@@ -56,7 +56,7 @@ def _settle_marked(over_at: float) -> int:
             turns.append((identifier, settle_page))
             nudge("deliver")
     for identifier, number in moved.items():
-        log.info("work.settled", id=identifier, events=number)
+        log.info("events.reconciled", id=identifier, events=number)
     registry.events_settled.add(moved.total())
     return moved.total()
 

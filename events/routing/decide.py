@@ -146,7 +146,9 @@ def ignore(branch: Branch, cause: IgnoredCause, meta: Mapping[str, Any]) -> Bran
 
 
 def _give_up(branch: Branch, error: Exception) -> Branch:
-    log.error("branch.failed", request_id=branch.request.id, connection_id=branch.connection.id, exc_info=error)
+    log.error(
+        "branch.evaluation_failed", request_id=branch.request.id, connection_id=branch.connection.id, exc_info=error
+    )
     return _fail(branch, f"INTERNAL_ERROR: a rule could not be evaluated ({type(error).__name__})")
 
 

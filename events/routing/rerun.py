@@ -110,7 +110,7 @@ class Rerunner:
             try:
                 self._database.run(_return, *self._owed)
             except psycopg.OperationalError as error:
-                self._outage.failed("rules.unreturned", error)
+                self._outage.failed("rules.return_failed", error)
                 raise
             self._owed = None
             self._outage.over()
@@ -178,7 +178,7 @@ class Rerunner:
                 cursor.execute(SQL["finish_rules"], {"results": Jsonb(results, dumps=orjson.dumps)})
             _return(connection, evaluated.postponed, token)
             _return(connection, evaluated.blocked, token, after_s=AGAIN_S)
-        log.info("rules.rerun", event_ids=ids)
+        log.info("events.rules_rerun", event_ids=ids)
         return sum(result["status"] == Status.QUEUED for result in results)
 
     def _still_holds(self, jobs: Sequence[RulesJob], evaluated: _Rerun) -> bool:

@@ -76,7 +76,7 @@ class Router:
         self._rules_at = 0.0
         self._slow = SlowSources()
         self._owed: _Owed | None = None
-        self._outage = Outage(restored="jobs.returned")
+        self._outage = Outage(restored="route_jobs.returned")
 
     def drain(self, *, seconds: float, stopping: threading.Event) -> int:
         """Routes what there is and what comes, until nothing came for a second or the time is over; the count."""
@@ -161,7 +161,7 @@ class Router:
             try:
                 self._database.run(return_jobs, self._owed.request_ids, self._owed.token)
             except psycopg.OperationalError as error:
-                self._outage.failed("jobs.unreturned", error, jobs=len(self._owed.request_ids))
+                self._outage.failed("route_jobs.return_failed", error, jobs=len(self._owed.request_ids))
             else:
                 self._owed = None
                 self._outage.over()
@@ -187,7 +187,7 @@ class Router:
             # The machine's fault: like a Postgres that is away, it uses up no tries.
             return self._route_without_sandbox(requests, token, budget_s, error=error)
         except Exception:
-            log.exception("batch.failed", request_ids=[request.id for request in requests])
+            log.exception("route_batch.failed", request_ids=[request.id for request in requests])
             if len(requests) == 1:
                 return 0  # its lease runs out, and then its tries
         return sum(self._route([request], token, budget_s) for request in requests)

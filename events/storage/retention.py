@@ -35,7 +35,7 @@ def drop_expired(*, now: datetime, retention_days: Mapping[str, int]) -> list[st
             _end_waiting(before=first_id_at("evt", end_of(oldest)))
         rows, size = _measure(oldest.name)
         if not drop_partition(table, oldest):
-            log.warning("partition.busy", partition=oldest.name)
+            log.warning("partition.drop_postponed", partition=oldest.name)
             continue
         log.info("partition.dropped", partition=oldest.name, rows=rows, bytes=size, days_left_to_drop=len(left))
         dropped.append(oldest.name)
@@ -81,7 +81,7 @@ def _end_waiting(*, before: str) -> None:
         cursor.execute("SELECT count(*) FROM events WHERE status = 'HOLD' AND id < %s", [before])
         held = cursor.fetchone()[0]
     if jobs or held:
-        log.warning("work.expired", jobs=jobs, held=held)
+        log.warning("events.expired_waiting", jobs=jobs, held=held)
 
 
 def _in_pages(statement: str, *, before: str) -> int:

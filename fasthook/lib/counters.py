@@ -55,7 +55,7 @@ def count_calls(keys: Sequence[str], *, window_s: int) -> list[Counted] | None:
         counted: Any = _script()(keys=[f"fasthook:count:{key}" for key in keys], args=[window_s * 1000])
     except (redis.RedisError, OSError) as error:
         _resting_until = time.monotonic() + _REST_S
-        log.warning("calls.uncounted", error=str(error))
+        log.warning("calls.count_failed", error=str(error))
         return None
     return [Counted(count=int(count), left_ms=int(left)) for count, left in counted]
 

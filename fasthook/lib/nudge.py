@@ -89,7 +89,7 @@ def begin(stage: str) -> None:
             pipeline.set(_begun(stage), 1, px=_BEGUN_TTL_MS)
             pipeline.execute()
     except redis.RedisError as error:
-        log.warning("nudge.unmarked", stage=stage, error=str(error))
+        log.warning("nudge.mark_failed", stage=stage, error=str(error))
 
 
 @contextlib.contextmanager
@@ -117,7 +117,7 @@ def _listen(stage: str, heard: Callable[[], object], stopping: threading.Event) 
                     if subscription.get_message(timeout=0.1) is not None:
                         heard()
         except redis.RedisError as error:
-            log.warning("nudge.deaf", stage=stage, error=str(error))
+            log.warning("nudge.listen_failed", stage=stage, error=str(error))
             stopping.wait(0.5)
 
 

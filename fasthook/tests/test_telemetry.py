@@ -23,7 +23,7 @@ log.info("attempt.finished", event_id="evt_1", error_code=None)
 try:
     raise ValueError("broken")
 except ValueError:
-    log.exception("attempt.failed", event_id="evt_2")
+    log.exception("attempt.crashed", event_id="evt_2")
 logging.getLogger("library").warning("said %s", "so")
 logging.getLogger("celery").info("chatter")
 """
@@ -38,7 +38,7 @@ def written(form: str) -> list[str]:
 
 def test_as_json_every_line_is_an_object_ours_and_the_libraries() -> None:
     lines: list[dict[str, Any]] = [json.loads(line) for line in written("json")]
-    assert [line["event"] for line in lines] == ["attempt.finished", "attempt.failed", "said so"]
+    assert [line["event"] for line in lines] == ["attempt.finished", "attempt.crashed", "said so"]
     assert [line["level"] for line in lines] == ["info", "error", "warning"]
     assert (lines[0]["event_id"], lines[0]["error_code"]) == ("evt_1", None)
     assert lines[1]["exception"].endswith("ValueError: broken")
@@ -121,7 +121,7 @@ secret = "whsec_local"
 try:
     raise ValueError("broken")
 except ValueError:
-    structlog.get_logger("any").exception("attempt.failed")
+    structlog.get_logger("any").exception("attempt.crashed")
 print([(value["type"], value["value"]) for event in sent for value in event["exception"]["values"]])
 print("whsec_local" in repr(sent))
 """

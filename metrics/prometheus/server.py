@@ -28,7 +28,7 @@ def serve_metrics(port: int) -> ThreadingHTTPServer | None:
     try:
         server = _Server(("", port), _Handler)
     except OSError as error:
-        log.warning("metrics.unserved", port=port, error=str(error))
+        log.warning("metrics.serve_failed", port=port, error=str(error))
         return None
     threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
     return server

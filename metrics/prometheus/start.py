@@ -17,7 +17,7 @@ def begin_measuring(process: str) -> None:
     try:
         TABLE.publish(settings.METRICS_DIR, name)
     except OSError as error:
-        log.warning("metrics.unpublished", folder=str(settings.METRICS_DIR), error=str(error))
+        log.warning("metrics.publish_failed", folder=str(settings.METRICS_DIR), error=str(error))
     process_starts.add(1, name)
     if settings.METRICS_PORT and name != "web":
         serve_metrics(settings.METRICS_PORT)

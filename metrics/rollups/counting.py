@@ -100,7 +100,7 @@ def _writers_have_seen(over_at: float) -> bool:
             if int(cursor.fetchone()[0]) > ours:
                 return True
             if time.monotonic() > give_up_at:
-                log.info("rollups.waited", seconds=PATIENCE_S)
+                log.info("rollups.lock_waited", seconds=PATIENCE_S)
                 return False
             time.sleep(_LOOK_S)
 

@@ -64,6 +64,6 @@ def _unseal(row: Any) -> SigningSecrets | None:
     try:
         previous = unseal(row.sealed_previous_signing_secret)
     except UndecryptableSecret as error:
-        log.error("signing_secret.previous_unusable", team_id=row.team_id, error=str(error))
+        log.error("signing_secret.previous_undecryptable", team_id=row.team_id, error=str(error))
         previous = None
     return SigningSecrets(current, previous, row.valid_until)

@@ -106,7 +106,7 @@ class Rehearser:
             self._keep_windows(run)
             progress.release(lease)
         except _Lost:
-            log.info("rehearsal.left", rehearsal_id=row.id)
+            log.info("backtest.lease_lost", rehearsal_id=row.id)
         except (OperationalError, InterfaceError):
             _give_back(lease)
             raise
@@ -118,7 +118,7 @@ class Rehearser:
         except UndecryptableSecret as error:
             _fail(lease, str(error))
         except Exception as error:
-            log.exception("rehearsal.broken", rehearsal_id=row.id)
+            log.exception("backtest.page_failed", rehearsal_id=row.id)
             _fail(lease, f"the rehearsal could not go on ({type(error).__name__})")
 
     def _prepare(self, row: RuleRehearsal, lease: Lease) -> _Run:
@@ -142,7 +142,7 @@ class Rehearser:
         requests = read_page(run.past, after=run.position, with_payload=run.simulation.looks_at_payload)
         if not requests:
             if progress.complete(run.lease):
-                log.info("rehearsal.completed", rehearsal_id=run.lease.rehearsal_id, requests=run.done_count)
+                log.info("backtest.completed", rehearsal_id=run.lease.rehearsal_id, requests=run.done_count)
             return False
         branches = run.simulation.judge(requests)
         past = read_past_branches(run.connection_id, [branch.request.id for branch in branches])
@@ -200,4 +200,4 @@ def _give_back(lease: Lease) -> None:
 
 def _fail(lease: Lease, message: str) -> None:
     if progress.fail(lease, f"INTERNAL_ERROR: {message}"):
-        log.error("rehearsal.failed", rehearsal_id=lease.rehearsal_id, error=message)
+        log.error("backtest.failed", rehearsal_id=lease.rehearsal_id, error=message)

@@ -124,7 +124,7 @@ def test_a_chore_that_fails_leaves_the_others_alone(team: Project, monkeypatch: 
     DeduplicationKey.objects.create(connection_id="conn_x", key=b"k", request_id="req_x", expires_at=now - DAY)
     with capture_logs() as logs:
         keep_house(now=now)
-    assert [line["chore"] for line in logs if line["event"] == "chore.failed"] == ["partitions_made"]
+    assert [line["chore"] for line in logs if line["event"] == "housekeeping.chore_failed"] == ["partitions_made"]
     assert not DeduplicationKey.objects.exists()
 
 

@@ -90,7 +90,7 @@ def test_work_that_waits_on_a_dropped_day_ends_and_is_told(team: Project) -> Non
         drop_all(OLD + 31 * DAY)
     assert list(DeliveryJob.objects.values_list("event_id", flat=True)) == [kept.id]
     assert not Event.objects.filter(id=held.id).exists()
-    (told,) = [line for line in logs if line["event"] == "work.expired"]
+    (told,) = [line for line in logs if line["event"] == "events.expired_waiting"]
     assert (told["jobs"], told["held"], told["log_level"]) == (1, 1, "warning")
 
 
@@ -112,7 +112,7 @@ def test_work_ends_with_its_own_day_and_no_sooner(team: Project) -> None:
 def test_waiting_work_is_not_told_of_when_there_is_none(three_days: list[tuple[Request, Event, Attempt]]) -> None:
     with capture_logs() as logs:
         drop_all(OLD + 31 * DAY)
-    assert [line for line in logs if line["event"] == "work.expired"] == []
+    assert [line for line in logs if line["event"] == "events.expired_waiting"] == []
 
 
 def test_dropping_outside_a_transaction_lets_readers_go_on(transactional_db: None) -> None:
@@ -138,7 +138,7 @@ def test_a_long_read_is_not_waited_for_and_its_day_goes_later(
             ]
         finally:
             dump.close()
-    assert [line["partition"] for line in logs if line["event"] == "partition.busy"] == ["requests_20200510"]
+    assert [line["partition"] for line in logs if line["event"] == "partition.drop_postponed"] == ["requests_20200510"]
     assert drop_all(OLD + 31 * DAY) == ["requests_20200510"]
     with database.cursor() as cursor:
         cursor.execute("SHOW lock_timeout")
