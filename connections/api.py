@@ -14,7 +14,7 @@ from connections.selectors import ConnectionFilter, connections_with_ends
 from connections.serializers import ConnectionInput, ConnectionOutput
 from connections.services import ConnectionFields
 from connections.transform_rule import inline_code
-from connections.transformations.trial import refuse_unreadable
+from connections.transformations.code_run import refuse_unreadable
 from fasthook.api.describe import describe_resource
 from fasthook.api.filters import refuse_unknown
 from fasthook.lib.clock import utc_now

@@ -14,7 +14,7 @@ from connections.api import ConnectionViewSet
 from connections.cascade import delete_destination_with_connections, delete_source_with_connections
 from connections.filters import FilterViewSet
 from connections.routes.api import RoutesViewSet
-from connections.transformations.api import TransformationViewSet, TrialViewSet
+from connections.transformations.api import CodeRunViewSet, TransformationViewSet
 from destinations.api import DestinationViewSet
 from events.bulk.api import EventBulkViewSet, RequestBulkViewSet
 from events.evidence.api import AttemptViewSet, EventViewSet, LatestInputViewSet, RequestViewSet
@@ -24,7 +24,7 @@ from events.evidence.timeline.api import TraceViewSet
 from events.lifecycle.api import EventReplayViewSet, RequestReplayViewSet
 from events.preview.backtest.api import RehearsalViewSet
 from events.preview.dry_run_api import DryRunViewSet
-from events.preview.send_api import TrialDeliveryViewSet
+from events.preview.send_api import TestSendViewSet
 from metrics.api import MetricsViewSet
 from sources.api import SourceViewSet
 from teams.audit.api import AuditViewSet
@@ -36,7 +36,7 @@ sources: Callable[..., Any] = SourceViewSet.as_view
 destinations: Callable[..., Any] = DestinationViewSet.as_view
 connections: Callable[..., Any] = ConnectionViewSet.as_view
 transformations: Callable[..., Any] = TransformationViewSet.as_view
-trials: Callable[..., Any] = TrialViewSet.as_view
+code_runs: Callable[..., Any] = CodeRunViewSet.as_view
 rehearsals: Callable[..., Any] = RehearsalViewSet.as_view
 metrics: Callable[..., Any] = MetricsViewSet.as_view
 alerts: Callable[..., Any] = AlertViewSet.as_view
@@ -84,7 +84,7 @@ urlpatterns = [
     path("destinations/<str:id>", destinations(ROW, delete_with_connections=delete_destination_with_connections)),
     path("destinations/<str:id>/enable", destinations(action("enable"))),
     path("destinations/<str:id>/disable", destinations(action("disable"))),
-    path("destinations/<str:destination_id>/test", TrialDeliveryViewSet.as_view({"post": "test"})),
+    path("destinations/<str:destination_id>/test", TestSendViewSet.as_view({"post": "test"})),
     # ---- Connections
     path("connections", connections(COLLECTION)),
     path("connections/count", connections(COUNT)),
@@ -96,8 +96,8 @@ urlpatterns = [
     # ---- Transformations
     path("transformations", transformations(COLLECTION)),
     path("transformations/count", transformations(COUNT)),
-    path("transformations/run", trials(action("run"))),
-    path("transformations/validate", trials(action("validate"))),
+    path("transformations/run", code_runs(action("run"))),
+    path("transformations/validate", code_runs(action("validate"))),
     path("transformations/<str:id>", transformations(ROW)),
     path("transformations/<str:transformation_id>/executions", ExecutionViewSet.as_view({"get": "list"})),
     path(

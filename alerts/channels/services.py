@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from alerts.channels.config import read_channel_config
 from alerts.models import AlertChannel, AlertNotification, AlertRule, NotificationKind, NotificationStatus
 from alerts.outbox.forms import Notice
-from alerts.outbox.messages import trial_message
+from alerts.outbox.messages import channel_test_message
 from alerts.outbox.rows import BURST, SLOT_S, next_slot
 from alerts.outbox.sending import secrets_of, send_now
 from fasthook.lib.errors import Conflict, FastHookError, invalid
@@ -121,7 +121,7 @@ def try_channel(team: Team, channel_id: str, *, now: datetime) -> AlertNotificat
         channel = lock_for_team(AlertChannel, team, channel_id)
         _take_slot(channel, now=now)
         record(current_who(), "alert_channel.tested", channel)
-    message = trial_message(
+    message = channel_test_message(
         {"id": channel.id, "name": channel.name, "type": channel.type}, team={"id": team.id, "name": team.name}, now=now
     )
     notification_id = new_id("anf")

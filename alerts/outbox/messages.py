@@ -114,7 +114,7 @@ def alert_message(
     }
 
 
-def trial_message(channel: Mapping[str, str], *, team: Mapping[str, str], now: datetime) -> dict[str, Any]:
+def channel_test_message(channel: Mapping[str, str], *, team: Mapping[str, str], now: datetime) -> dict[str, Any]:
     return {
         "type": _EVENTS["TEST"],
         "timestamp": iso(now),

@@ -15,7 +15,7 @@ from connections.routes.document.read import Document, read_document
 from connections.routes.export import export_document
 from connections.routes.planning import Wishes, make_plan
 from connections.routes.shape import ShapeMoved, newest_version, read_shape
-from connections.transformations.trial import refuse_unreadable
+from connections.transformations.code_run import refuse_unreadable
 from fasthook.lib.errors import Conflict
 from teams.audit.log import Subject, record
 from teams.audit.request_context import current_who

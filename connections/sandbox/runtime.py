@@ -24,7 +24,7 @@ from connections.sandbox.confine import confine
 from connections.sandbox.engine import Engine, EngineUnfit, Exhausted, NotAFunction
 from connections.sandbox.frames import JobHead
 
-PARTS: Final = ("console", "url", "url_parse", "url_host", "text", "clone", "crypto", "faults")
+PARTS: Final = ("console", "url", "url_parse", "url_host", "text", "clone", "crypto", "errors")
 # A body that ends in `return request;` is a function's body. One that awaits is an async function's.
 OPENING: Final = "__main=(function(request,context){"
 ASYNC_OPENING: Final = "__main=(async function(request,context){"

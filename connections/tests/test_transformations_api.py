@@ -9,7 +9,7 @@ from connections.models import Connection, Transformation
 from connections.sandbox.child import SandboxUnavailable
 from connections.sandbox.pool import Busy, SandboxPool
 from connections.tests.factories import ConnectionFactory
-from connections.transformations import trial
+from connections.transformations import code_run
 from fasthook.testing import ApiCaller
 from teams.models import ConfigVersion, Team
 
@@ -291,5 +291,5 @@ def test_the_settings_are_the_limits(settings: Any) -> None:
     settings.TRANSFORM_WALL_S = 3.0
     settings.TRANSFORM_MEMORY_BYTES = 32 << 20
     settings.MAX_BODY_BYTES = 1000
-    limits = trial.sandbox_limits()
+    limits = code_run.sandbox_limits()
     assert (limits.cpu_s, limits.wall_s, limits.memory_bytes, limits.body_bytes) == (0.5, 3.0, 32 << 20, 1000)

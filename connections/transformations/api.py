@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from connections.models import Transformation
 from connections.sandbox.jobs import RunStatus
-from connections.transformations import services, trial
+from connections.transformations import code_run, services
 from connections.transformations.selectors import TransformationFilter
 from connections.transformations.serializers import (
     RunInput,
@@ -67,11 +67,11 @@ class TransformationViewSet(ResourceViewSet):
 
     def _readable(self, given: dict[str, Any]) -> TransformationFields:
         if "code" in given:
-            trial.refuse_unreadable(given["code"], at="code")
+            code_run.refuse_unreadable(given["code"], at="code")
         return cast(TransformationFields, given)
 
 
-class TrialViewSet(ApiViewSet):
+class CodeRunViewSet(ApiViewSet):
     """Nothing is stored; a transformation that fails is an answer like any other."""
 
     parser_classes = (LargeJSONParser,)
@@ -87,15 +87,15 @@ class TrialViewSet(ApiViewSet):
         if "env" in given:
             env = services.read_env(given["env"], env, merge=False, at="env")
         described = given.get("request", {})
-        message = trial.read_message(described)
-        outcome = trial.try_out(
+        message = code_run.read_message(described)
+        outcome = code_run.try_out(
             given.get("code", stored.code if stored else ""),
             env,
             request=message,
-            context=trial.read_context(given.get("context", {})),
-            created_at=trial.shown_created_at(described, utc_now()),
+            context=code_run.read_context(given.get("context", {})),
+            created_at=code_run.shown_created_at(described, utc_now()),
         )
-        return Response(trial.run_answer(outcome, message))
+        return Response(code_run.run_answer(outcome, message))
 
     @extend_schema(
         operation_id="validate_transformation",
@@ -105,6 +105,6 @@ class TrialViewSet(ApiViewSet):
     )
     def validate(self, request: TeamRequest) -> Response:
         refuse_unknown(request.query_params, ["team_id"])
-        outcome = trial.check_syntax(read_input(ValidateInput, request.data)["code"])
+        outcome = code_run.check_syntax(read_input(ValidateInput, request.data)["code"])
         valid = outcome.status is RunStatus.SUCCESSFUL
-        return Response({"valid": valid, "error": trial.error_answer(outcome)})
+        return Response({"valid": valid, "error": code_run.error_answer(outcome)})

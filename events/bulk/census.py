@@ -21,19 +21,19 @@ from fasthook.lib.ids import time_of
 
 COUNT_UP_TO: Final = 250_000
 # (connection, destination) of events; of requests (source, "").
-Lane = tuple[str, str]
+Target = tuple[str, str]
 
 
 @dataclass(slots=True)
 class Census:
     """Estimated when not `exact`."""
 
-    lanes: Counter[Lane] = field(default_factory=Counter)
+    targets: Counter[Target] = field(default_factory=Counter)
     exact: bool = True
 
     @property
     def total(self) -> int:
-        return self.lanes.total()
+        return self.targets.total()
 
 
 def take_census(selection: Selection) -> Census:
@@ -46,24 +46,24 @@ def take_census(selection: Selection) -> Census:
         if counts.total() > COUNT_UP_TO and last_id:
             census.exact = False
             share = _share(selection.time_range.first, selection.time_range.last, time_of(last_id))
-        for lane, count in counts.items():
-            census.lanes[lane] += round(count / share)
+        for target, count in counts.items():
+            census.targets[target] += round(count / share)
     return census
 
 
-def _count(part: Rows, columns: tuple[str, ...]) -> tuple[Counter[Lane], str]:
-    """By lane, up to one more than COUNT_UP_TO rows, and the last id that was counted."""
+def _count(part: Rows, columns: tuple[str, ...]) -> tuple[Counter[Target], str]:
+    """By target, up to one more than COUNT_UP_TO rows, and the last id that was counted."""
     rows = part.order_by("id").values_list(*columns)[: COUNT_UP_TO + 1]
     try:
         sql, params = rows.query.sql_with_params()
     except EmptyResultSet:
         return Counter(), ""
-    lane = ", ".join(columns[:-1])
-    statement = f"SELECT {lane}, count(*), max(id) FROM ({sql}) AS counted ({lane}, id) GROUP BY {lane}"  # noqa: S608 - ours
+    target = ", ".join(columns[:-1])
+    statement = f"SELECT {target}, count(*), max(id) FROM ({sql}) AS counted ({target}, id) GROUP BY {target}"  # noqa: S608 - ours
     with bounded_read(), connection.cursor() as cursor:
         cursor.execute(statement, params)
         found: list[Any] = cursor.fetchall()
-    counts: Counter[Lane] = Counter({(row[0], row[1] if len(columns) > 2 else ""): row[-2] for row in found})
+    counts: Counter[Target] = Counter({(row[0], row[1] if len(columns) > 2 else ""): row[-2] for row in found})
     return counts, max((row[-1] for row in found), default="")
 
 

@@ -12,7 +12,7 @@ from django.db import connection
 
 from connections.models import Connection
 from destinations.models import Destination, RatePeriod
-from events.bulk.census import Census, Lane
+from events.bulk.census import Census, Target
 from events.lifecycle.refusals import EventState, ObjectState, Refusal, Route, refuse_retry
 from events.models.bulk import Kind
 from events.states import Status
@@ -73,20 +73,20 @@ def forecast(kind: Kind, team_id: str, census: Census, *, now: datetime) -> Fore
     if kind is Kind.EVENT_CANCEL:
         return Forecast(paging_s, {})
     if kind is Kind.REQUEST_RETRY:
-        blocked, by_destination = _of_requests(team_id, census.lanes)
+        blocked, by_destination = _of_requests(team_id, census.targets)
     else:
-        blocked, by_destination = _of_events(team_id, census.lanes)
+        blocked, by_destination = _of_events(team_id, census.targets)
     found = sorted(_look_at(by_destination, now=now), key=lambda each: -each.seconds)
     slowest_s = found[0].seconds if found else 0.0
     return Forecast(max(paging_s, slowest_s), blocked, tuple(found[:MAX_DESTINATIONS]))
 
 
-def _of_events(team_id: str, lanes: Mapping[Lane, int]) -> tuple[Counter[Refusal], Counter[str]]:
-    connections = _connections(team_id, {connection_id for connection_id, _ in lanes})
-    destinations = _states(Destination, {destination_id for _, destination_id in lanes})
+def _of_events(team_id: str, targets: Mapping[Target, int]) -> tuple[Counter[Refusal], Counter[str]]:
+    connections = _connections(team_id, {connection_id for connection_id, _ in targets})
+    destinations = _states(Destination, {destination_id for _, destination_id in targets})
     blocked: Counter[Refusal] = Counter()
     by_destination: Counter[str] = Counter()
-    for (connection_id, destination_id), count in lanes.items():
+    for (connection_id, destination_id), count in targets.items():
         row = connections.get(connection_id)
         route = Route(
             source=_state(row.source if row else None),
@@ -101,9 +101,9 @@ def _of_events(team_id: str, lanes: Mapping[Lane, int]) -> tuple[Counter[Refusal
     return blocked, by_destination
 
 
-def _of_requests(team_id: str, lanes: Mapping[Lane, int]) -> tuple[Counter[Refusal], Counter[str]]:
+def _of_requests(team_id: str, targets: Mapping[Target, int]) -> tuple[Counter[Refusal], Counter[str]]:
     """Every live branch of a source counts: which of them its rules would let pass is not asked."""
-    sources = _states(Source, {source_id for source_id, _ in lanes})
+    sources = _states(Source, {source_id for source_id, _ in targets})
     blocked: Counter[Refusal] = Counter()
     by_destination: Counter[str] = Counter()
     live = Connection.objects.filter(
@@ -112,7 +112,7 @@ def _of_requests(team_id: str, lanes: Mapping[Lane, int]) -> tuple[Counter[Refus
     branches: dict[str, list[str]] = {}
     for source_id, destination_id in live.values_list("source_id", "destination_id"):
         branches.setdefault(source_id, []).append(destination_id)
-    for (source_id, _), count in lanes.items():
+    for (source_id, _), count in targets.items():
         state = sources.get(source_id, _state(None))
         if state.deleted or state.disabled:
             blocked[Refusal.SOURCE_DELETED if state.deleted else Refusal.SOURCE_DISABLED] += count

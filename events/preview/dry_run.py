@@ -20,11 +20,11 @@ from connections.rules.spec import normalise_rules
 from connections.sandbox.jobs import Message, Outcome
 from connections.transform_rule import path_of_transform
 from connections.transformations.catalog import TransformationEntry, read_transformation
+from connections.transformations.code_run import error_answer, try_out
 from connections.transformations.services import read_env
-from connections.transformations.trial import error_answer, try_out
 from destinations.catalog import DestinationEntry, read_destination
 from events.routing.decide import Branch, RoutableRequest, begin_branch, finish_branch, rule_input
-from events.routing.dedup import SQL, Window, settle_windows
+from events.routing.dedup import SQL, Window, judge_windows
 from events.routing.transform import GONE, context_of, unable
 from events.states import IgnoredCause, Status
 from fasthook.lib.clock import iso
@@ -77,7 +77,7 @@ def dry_run(connection: Connection, subject: Subject, *, rules: object = None) -
         payload=rule_input(subject.message),
     )
     begun = begin_branch(request, entry, enabled=frozenset([destination.id] if destination.enabled else []))
-    (branch,), _ = settle_windows([begun], _window_of(begun, subject))
+    (branch,), _ = judge_windows([begun], _window_of(begun, subject))
     if branch.is_unfinished:
         branch = finish_branch(branch, _run(transformation, branch, connection, destination))
     elif branch.is_open:
@@ -90,8 +90,8 @@ def _compiled(connection: Connection, rules: Sequence[Mapping[str, Any]]) -> dic
     named = [
         {"type": "transform", "transformation_id": INLINE} if "transformation" in rule else dict(rule) for rule in rules
     ]
-    trial = Connection(id=connection.id, team_id=connection.team_id, source_id=connection.source_id, rules=named)
-    entry = compile_connection(trial)
+    draft = Connection(id=connection.id, team_id=connection.team_id, source_id=connection.source_id, rules=named)
+    entry = compile_connection(draft)
     return {"rules": entry.rules, "fault": entry.fault}
 
 

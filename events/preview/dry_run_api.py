@@ -12,8 +12,8 @@ from rest_framework.response import Response
 from connections.models import Connection
 from connections.sandbox.jobs import Message
 from connections.transform_rule import shown_rule
+from connections.transformations.code_run import message_answer, read_message
 from connections.transformations.serializers import AnyJSONField, RunRequestInput, RunResultOutput
-from connections.transformations.trial import message_answer, read_message
 from events.evidence.selectors import get_request, latest_input
 from events.models import Request, RequestStatus
 from events.preview.dry_run import DryRun, Subject, dry_run

@@ -6,7 +6,7 @@ from typing import Any
 
 from connections.models import Connection
 from connections.sandbox.jobs import Message
-from connections.transformations.trial import message_answer
+from connections.transformations.code_run import message_answer
 from destinations.outbound.build import DeliveryContext, Payload
 from events.preview.dry_run import DryRun
 from events.states import Trigger

@@ -57,7 +57,7 @@ class TooManyTests(FastHookError):
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class SentTest:
     """`shown` is what was sent, the destination's credentials masked; None when nothing could be made of it."""
 
     destination_id: str
@@ -91,7 +91,7 @@ class _Turns:
 _turns = _Turns()
 
 
-def try_destination(actor: Actor, team: Team, destination_id: str, *, given: Mapping[str, Any], now: datetime) -> Trial:
+def send_test(actor: Actor, team: Team, destination_id: str, *, given: Mapping[str, Any], now: datetime) -> SentTest:
     """Sends one request with `given["body"]` and `given["headers"]`, each with a default, whatever comes back.
 
     NotFound; Conflict DESTINATION_DISABLED; InvalidInput naming `headers.<name>`; TooManyTests. Not from a thread that
@@ -104,15 +104,15 @@ def try_destination(actor: Actor, team: Team, destination_id: str, *, given: Map
     with _turns.take(row.id):
         with transaction.atomic():
             record(actor, "destination.tested", row)
-        trial = asyncio.run(_send(read_destination(row.id), payload, _secrets(team, now=now)))
+        sent_test = asyncio.run(_send(read_destination(row.id), payload, _secrets(team, now=now)))
     log.info(
         "destination.tested",
         team_id=team.id,
         destination_id=row.id,
-        status=trial.sent.status,
-        error_code=trial.sent.error_code,
+        status=sent_test.sent.status,
+        error_code=sent_test.sent.error_code,
     )
-    return trial
+    return sent_test
 
 
 def _payload(row: Destination, given: Mapping[str, Any], *, now: datetime) -> Payload:
@@ -148,7 +148,7 @@ def _secrets(team: Team, *, now: datetime) -> tuple[str, ...]:
     return secrets.at(now) if secrets else ()
 
 
-async def _send(destination: DestinationEntry, payload: Payload, secrets: tuple[str, ...]) -> Trial:
+async def _send(destination: DestinationEntry, payload: Payload, secrets: tuple[str, ...]) -> SentTest:
     target, timeout_s = destination.target, min(destination.timeout_s, MAX_TIMEOUT_S)
     if target is None:
         return _unsent(destination, "INTERNAL_ERROR", destination.fault or "the destination cannot be used")
@@ -170,7 +170,7 @@ async def _send(destination: DestinationEntry, payload: Payload, secrets: tuple[
         left_s = max(timeout_s - (time.monotonic() - began), 0.1)
         sent = await client.send(request, timeout_s=left_s)
     shown = target.masked(request)
-    return Trial(destination.id, shown, redacted(sent, request=request, shown=shown))
+    return SentTest(destination.id, shown, redacted(sent, request=request, shown=shown))
 
 
 def _context(secrets: tuple[str, ...], token: str | None) -> DeliveryContext:
@@ -186,5 +186,5 @@ def _context(secrets: tuple[str, ...], token: str | None) -> DeliveryContext:
     )
 
 
-def _unsent(destination: DestinationEntry, code: str, message: str) -> Trial:
-    return Trial(destination.id, None, SendResult(None, (), b"", 0, code, message))
+def _unsent(destination: DestinationEntry, code: str, message: str) -> SentTest:
+    return SentTest(destination.id, None, SendResult(None, (), b"", 0, code, message))

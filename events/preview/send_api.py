@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from connections.transformations.serializers import AnyJSONField
 from events.models import AttemptStatus
-from events.preview.send import Trial, try_destination
+from events.preview.send import SentTest, send_test
 from fasthook.api.describe import refusals
 from fasthook.api.fields import InputSerializer, ObjectField, read_input
 from fasthook.api.filters import refuse_unknown
@@ -42,7 +42,7 @@ class TrialOutput(serializers.Serializer[Any]):
     request_headers = ObjectField(help_text="The destination's credentials are masked.")
 
 
-class TrialDeliveryViewSet(ApiViewSet):
+class TestSendViewSet(ApiViewSet):
     @extend_schema(
         operation_id="test_destination",
         tags=["destinations"],
@@ -53,17 +53,17 @@ class TrialDeliveryViewSet(ApiViewSet):
         """Sends one signed test request at once. No evidence is kept and nothing is tried again."""
         refuse_unknown(request.query_params, ["team_id"])
         given = read_input(TrialInput, request.data)
-        trial = try_destination(request.actor, request.team, destination_id, given=given, now=utc_now())
-        return Response(_answer(trial))
+        sent_test = send_test(request.actor, request.team, destination_id, given=given, now=utc_now())
+        return Response(_answer(sent_test))
 
 
-def _answer(trial: Trial) -> dict[str, Any]:
-    sent, shown = trial.sent, trial.shown
+def _answer(sent_test: SentTest) -> dict[str, Any]:
+    sent, shown = sent_test.sent, sent_test.shown
     answered = sent.status is not None
     return {
         "ok": sent.error_code is None,
         "status": "SUCCESSFUL" if sent.error_code is None else "FAILED",
-        "destination_id": trial.destination_id,
+        "destination_id": sent_test.destination_id,
         "response_status": sent.status,
         "response_headers": merge_headers(sent.headers) if answered else None,
         "body": sent.body.decode("utf-8", "replace") if answered else None,

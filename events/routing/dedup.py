@@ -25,7 +25,7 @@ class Window:
     expires_at: datetime
 
 
-def settle_windows(
+def judge_windows(
     branches: Sequence[Branch], stored: Mapping[tuple[str, bytes], Window]
 ) -> tuple[list[Branch], dict[tuple[str, bytes], Window]]:
     """The branches with duplicates ignored, and the windows that were opened, to be stored.
@@ -79,7 +79,7 @@ def take_windows(cursor: Cursor[Any], branches: list[Branch]) -> list[Branch]:
         (connection_id, bytes(key)): Window(request_id, expires_at)
         for connection_id, key, request_id, expires_at in cursor
     }
-    branches, opened = settle_windows(branches, stored)
+    branches, opened = judge_windows(branches, stored)
     if opened:
         cursor.execute(
             SQL["save_deduplication_keys"],

@@ -27,7 +27,7 @@ from events.routing.decide import (
     looks_into_payload,
     rule_input,
 )
-from events.routing.dedup import read_windows, settle_windows
+from events.routing.dedup import judge_windows, read_windows
 from events.routing.transform import Transformer
 from fasthook.lib.sql import DataConnection, load_statements
 from sources.catalog import SourceCatalog
@@ -175,7 +175,7 @@ class Evaluator:
         if not run_repeats:
             keyed = [branch for branch in branches if branch.dedup_key is not None]
             windows = self._database.run(read_windows, keyed) if keyed else {}
-            judged, _ = settle_windows(branches, windows)
+            judged, _ = judge_windows(branches, windows)
             repeats = {branch.event_id for branch in judged if not branch.is_open}
             branches = [branch for branch in branches if branch.event_id not in repeats]
         return self._transformer.run(branches, budget_s=budget_s)

@@ -81,14 +81,14 @@ class Rerunner:
     def __init__(self, evaluator: Evaluator, database: DataConnection) -> None:
         self._evaluator = evaluator
         self._database = database
-        self._owed: tuple[list[str], UUID] | None = None
+        self._to_return: tuple[list[str], UUID] | None = None
         self._outage = Outage(restored="rules.returned")
 
     def run_batch(self) -> int:
         """Runs the rules of what is due, for a short while; how many jobs were claimed for it."""
-        self._return_owed()
+        self._return_claimed()
         token = uuid4()
-        jobs = self._without_suspects(self._database.run(_claim, token), token)
+        jobs = self._isolate_poison_candidates(self._database.run(_claim, token), token)
         if not jobs:
             return 0
         try:
@@ -99,29 +99,29 @@ class Rerunner:
             return 0
         except psycopg.OperationalError:
             # No fault of the events: it costs them no try.
-            self._owed = [job.event_id for job in jobs], token
+            self._to_return = [job.event_id for job in jobs], token
             raise
         if due:
             nudge("deliver")
         return len(jobs)
 
-    def _return_owed(self) -> None:
-        if self._owed is not None:
+    def _return_claimed(self) -> None:
+        if self._to_return is not None:
             try:
-                self._database.run(_return, *self._owed)
+                self._database.run(_return, *self._to_return)
             except psycopg.OperationalError as error:
                 self._outage.failed("rules.return_failed", error)
                 raise
-            self._owed = None
+            self._to_return = None
             self._outage.over()
 
-    def _without_suspects(self, jobs: list[RulesJob], token: UUID) -> list[RulesJob]:
+    def _isolate_poison_candidates(self, jobs: list[RulesJob], token: UUID) -> list[RulesJob]:
         """What its worker ended over again and again is run alone, so that only the culprit runs out of tries."""
-        suspects = [job for job in jobs if job.tries >= MAX_TRIES]
-        if not suspects or len(jobs) == 1:
+        candidates = [job for job in jobs if job.tries >= MAX_TRIES]
+        if not candidates or len(jobs) == 1:
             return jobs
-        self._database.run(_return, [job.event_id for job in jobs if job is not suspects[0]], token)
-        return suspects[:1]
+        self._database.run(_return, [job.event_id for job in jobs if job is not candidates[0]], token)
+        return candidates[:1]
 
     def _evaluate_and_write(self, jobs: Sequence[RulesJob], token: UUID) -> int:
         while True:

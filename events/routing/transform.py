@@ -8,7 +8,7 @@ from typing import Protocol
 from connections.sandbox.jobs import NOBODY, ErrorKind, Job, Named, Outcome, RunContext, RunStatus
 from connections.sandbox.sandbox import Sandbox
 from connections.transformations.catalog import TransformationEntry
-from connections.transformations.trial import sandbox_limits
+from connections.transformations.code_run import sandbox_limits
 from destinations.catalog import DestinationEntry
 from events.routing.decide import Branch
 from fasthook.lib.catalog import Catalog

@@ -51,7 +51,7 @@ AGAIN_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class _Owed:
+class _ToReturn:
     """Claimed jobs of a batch that was cut short by Postgres."""
 
     request_ids: Sequence[str]
@@ -75,7 +75,7 @@ class Router:
         self._reevaluator = Rerunner(self._evaluator, self._database)
         self._rules_at = 0.0
         self._slow = SlowSources()
-        self._owed: _Owed | None = None
+        self._to_return: _ToReturn | None = None
         self._outage = Outage(restored="route_jobs.returned")
 
     def drain(self, *, seconds: float, stopping: threading.Event) -> int:
@@ -133,7 +133,7 @@ class Router:
         return ran
 
     def _claim(self, token: UUID, *, slow: bool, limit: int) -> list[RoutableRequest]:
-        self._return_owed()
+        self._return_claimed()
         claimed = self._database.run(claim_jobs, token, slow=slow, limit=limit)
         count_claim("route", [request.tries for request in claimed], limit=limit)
         return claimed
@@ -143,39 +143,39 @@ class Router:
     ) -> None:
         if not requests:
             return
-        requests = self._without_suspects(requests, token)
+        requests = self._isolate_poison_candidates(requests, token)
         try:
             due = self._route(requests, token, budget_s)
         except psycopg.OperationalError as error:
             if is_unwell(error):
-                self._owed = _Owed([request.id for request in requests], token)
-                self._return_owed()
+                self._to_return = _ToReturn([request.id for request in requests], token)
+                self._return_claimed()
             raise
         if due:
             nudge("deliver")
 
-    def _return_owed(self) -> None:
+    def _return_claimed(self) -> None:
         """A Postgres that is away or out of room is no fault of the requests: over it no lease need run out, and no
         tries, however long it takes. What cannot be returned yet is returned before the next claim."""
-        if self._owed is not None:
+        if self._to_return is not None:
             try:
-                self._database.run(return_jobs, self._owed.request_ids, self._owed.token)
+                self._database.run(return_jobs, self._to_return.request_ids, self._to_return.token)
             except psycopg.OperationalError as error:
-                self._outage.failed("route_jobs.return_failed", error, jobs=len(self._owed.request_ids))
+                self._outage.failed("route_jobs.return_failed", error, jobs=len(self._to_return.request_ids))
             else:
-                self._owed = None
+                self._to_return = None
                 self._outage.over()
 
-    def _without_suspects(self, requests: list[RoutableRequest], token: UUID) -> list[RoutableRequest]:
+    def _isolate_poison_candidates(self, requests: list[RoutableRequest], token: UUID) -> list[RoutableRequest]:
         """One of the requests whose workers ended again and again may be the cause: such are routed one by one.
 
         The others of its batch are given back uncounted, so that only the culprit runs out of tries.
         """
-        suspects = [request for request in requests if request.tries >= MAX_TRIES]
-        if not suspects or len(requests) == 1:
+        candidates = [request for request in requests if request.tries >= MAX_TRIES]
+        if not candidates or len(requests) == 1:
             return requests
-        self._database.run(return_jobs, [request.id for request in requests if request is not suspects[0]], token)
-        return suspects[:1]
+        self._database.run(return_jobs, [request.id for request in requests if request is not candidates[0]], token)
+        return candidates[:1]
 
     def _route(self, requests: list[RoutableRequest], token: UUID, budget_s: float) -> int:
         """The number of deliveries that are due now. A request that cannot be written fails alone."""

@@ -23,7 +23,7 @@ from fasthook.lib.sql import DataConnection, load_statements
 SQL = load_statements(Path(__file__).parent / "sql" / "backlog.sql")
 
 COUNTED_ROWS = 100_000
-VISITED_LANES = 1_000
+VISITED_QUEUES = 1_000
 LATE_S = 60
 FRESH_S = 3.0
 # Less than Prometheus's own ten seconds, so that a scrape is answered whatever Postgres does.
@@ -56,7 +56,7 @@ def sample_backlog() -> Sample:
 def _sample(connection: Connection[Any]) -> Sample:
     with connection.transaction():
         connection.execute("SELECT set_config('statement_timeout', '3s', true)")
-        params = {"rows": COUNTED_ROWS, "lanes": VISITED_LANES, "late_s": LATE_S}
+        params = {"rows": COUNTED_ROWS, "queues": VISITED_QUEUES, "late_s": LATE_S}
         rows = connection.execute(SQL["sample_backlog"], params).fetchall()
     stages = tuple(Stage(name, jobs, oldest_due_s) for name, jobs, oldest_due_s, _, _ in rows)
     return Sample(stages, destinations=rows[0][3], late_destinations=rows[0][4])
@@ -99,14 +99,14 @@ def _queue(sample: Sample) -> Iterator[Metric]:
     oldest = GaugeMetricFamily(
         "fasthook_queue_oldest_due_seconds",
         "How long the oldest row has been due, 0 when nothing is."
-        f" deliver: over the first {VISITED_LANES} destinations; one that is over its rate counts too.",
+        f" deliver: over the first {VISITED_QUEUES} destinations; one that is over its rate counts too.",
         labels=["stage"],
     )
     for stage in sample.stages:
         jobs.add_metric([stage.name], stage.jobs)
         oldest.add_metric([stage.name], stage.oldest_due_s)
     yield from (jobs, oldest)
-    text = f"Destinations that have delivery jobs, counted to {VISITED_LANES}."
+    text = f"Destinations that have delivery jobs, counted to {VISITED_QUEUES}."
     yield GaugeMetricFamily("fasthook_destinations_waiting", text, value=sample.destinations)
     text = f"Of those, destinations whose oldest job has been due for more than {LATE_S} s."
     yield GaugeMetricFamily("fasthook_destinations_late", text, value=sample.late_destinations)

@@ -100,7 +100,7 @@ def test_counting_stops_at_a_bound_and_estimates_beyond(monkeypatch: pytest.Monk
 
 
 def test_destinations_are_visited_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backlog, "VISITED_LANES", 2)
+    monkeypatch.setattr(backlog, "VISITED_QUEUES", 2)
     for number in range(5):
         add_job(f"des_{number}", due_in_s=-100)
     assert (sample_backlog().destinations, sample_backlog().late_destinations) == (2, 2)

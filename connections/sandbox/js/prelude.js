@@ -29,7 +29,7 @@ __transform = (() => {
   let handler;
   all.addHandler = function addHandler(name, wanted) {
     if (name === "transform" && typeof wanted === "function") handler = wanted;
-    else part("faults").refuseHandler(addHandler);
+    else part("errors").refuseHandler(addHandler);
   };
   const check = (name, value) => {
     const type = typeof value;
@@ -54,7 +54,7 @@ __transform = (() => {
     let result;
     let main;
     let stage = "compile";
-    const fail = (error) => part("faults").describe(error, { stage, result, before: opening });
+    const fail = (error) => part("errors").describe(error, { stage, result, before: opening });
     const read = (value) => {
       try {
         stage = "read";

@@ -2,13 +2,13 @@
 
 -- :name claim_delivery_jobs
 -- Takes what is due for many destinations at once, each within its own room, in one statement:
---   scan       the destinations that have jobs, by skipping along the lane index (its cost is their number, not the jobs')
---   lane       those this worker may serve: enabled, owned by nobody else, with room and (rate-limited) a slot soon
---   due        per lane, what is due in order of rank; `turn` counts within the lane
---   chosen     turn by turn across lanes, so that the first of each comes before the second of any; bulk work with what
+--   scan       the destinations that have jobs, by skipping along the queue index (its cost is their number, not the jobs')
+--   queue       those this worker may serve: enabled, owned by nobody else, with room and (rate-limited) a slot soon
+--   due        per queue, what is due in order of rank; `turn` counts within the queue
+--   chosen     turn by turn across queues, so that the first of each comes before the second of any; bulk work with what
 --              is left, and within bounds of its own, so that there is always room for live traffic; bounded in bytes
---   owned      the lanes taken or kept, with their slots given out; the loser of a race gets no row and so no jobs
--- A lane has one owner at a time, so max_concurrency and the rate hold however many workers there are.
+--   owned      the queues taken or kept, with their slots given out; the loser of a race gets no row and so no jobs
+-- A queue has one owner at a time, so max_concurrency and the rate hold however many workers there are.
 WITH RECURSIVE scan (destination_id, number) AS (
     (SELECT destination_id, 1 FROM delivery_job WHERE destination_id > %(after)s ORDER BY destination_id LIMIT 1)
     UNION ALL
@@ -35,7 +35,7 @@ WITH RECURSIVE scan (destination_id, number) AS (
         ON busy.destination_id = scan.destination_id
     WHERE destination.disabled_at IS NULL AND destination.deleted_at IS NULL
         AND (owner.owner IS NULL OR owner.owner = %(worker)s OR owner.owned_until < now())
-), lane AS MATERIALIZED (
+), queue AS MATERIALIZED (
     SELECT destination_id, kept, slot_s, first_slot_at,
         CASE
             WHEN slot_s IS NULL THEN room
@@ -54,22 +54,22 @@ WITH RECURSIVE scan (destination_id, number) AS (
     WHERE room > 0 AND (slot_s IS NULL OR first_slot_at <= now() + interval '1 second')
 ), due AS (
     SELECT
-        lane.destination_id, job.event_id, job.place, job.due_at, job.body_size, job.rank = 3 AS is_bulk,
-        row_number() OVER (PARTITION BY lane.destination_id ORDER BY job.rank, job.due_at, job.event_id) AS turn
-    FROM lane CROSS JOIN LATERAL (
+        queue.destination_id, job.event_id, job.place, job.due_at, job.body_size, job.rank = 3 AS is_bulk,
+        row_number() OVER (PARTITION BY queue.destination_id ORDER BY job.rank, job.due_at, job.event_id) AS turn
+    FROM queue CROSS JOIN LATERAL (
         SELECT ranked.* FROM (VALUES (0::smallint), (1::smallint), (2::smallint), (3::smallint)) AS ranks (rank)
         CROSS JOIN LATERAL (
             SELECT waiting.event_id, waiting.ctid AS place, waiting.rank, waiting.due_at, waiting.body_size
             FROM delivery_job AS waiting
             JOIN connections_connection AS connection ON connection.id = waiting.connection_id
                 AND connection.paused_at IS NULL AND connection.disabled_at IS NULL AND connection.deleted_at IS NULL
-            WHERE waiting.destination_id = lane.destination_id AND waiting.rank = ranks.rank
+            WHERE waiting.destination_id = queue.destination_id AND waiting.rank = ranks.rank
                 AND waiting.due_at <= now() AND NOT waiting.cancelled
             ORDER BY waiting.due_at
-            LIMIT CASE WHEN ranks.rank = 3 THEN lane.bulk_room ELSE lane.room END
+            LIMIT CASE WHEN ranks.rank = 3 THEN queue.bulk_room ELSE queue.room END
         ) AS ranked
         ORDER BY ranked.rank, ranked.due_at
-        LIMIT lane.room
+        LIMIT queue.room
     ) AS job
 ), chosen AS MATERIALIZED (
     SELECT event_id, place, destination_id, turn
@@ -85,9 +85,9 @@ WITH RECURSIVE scan (destination_id, number) AS (
     ) AS summed
     WHERE bytes_before < %(bytes)s
 ), taken AS (
-    SELECT lane.destination_id, lane.kept, lane.slot_s, lane.first_slot_at, count(*) AS jobs
-    FROM chosen JOIN lane USING (destination_id)
-    GROUP BY lane.destination_id, lane.kept, lane.slot_s, lane.first_slot_at
+    SELECT queue.destination_id, queue.kept, queue.slot_s, queue.first_slot_at, count(*) AS jobs
+    FROM chosen JOIN queue USING (destination_id)
+    GROUP BY queue.destination_id, queue.kept, queue.slot_s, queue.first_slot_at
 ), acquired AS (
     INSERT INTO delivery_lane (destination_id, owner, owned_until, last_slot_at)
     SELECT

@@ -15,26 +15,26 @@ UPDATE delivery_job SET due_at = now() + make_interval(secs => %(lease_s)s)
 WHERE event_id = ANY(ARRAY(SELECT event_id FROM own))
 
 -- :name renew_destination_leases
--- Keeps the lanes that have deliveries in flight, whether or not anything more is due on them.
+-- Keeps the queues that have deliveries in flight, whether or not anything more is due on them.
 WITH own AS MATERIALIZED (
     SELECT destination_id FROM delivery_lane
     WHERE owner = %(worker)s AND destination_id = ANY(%(destination_ids)s)
     ORDER BY destination_id
     FOR UPDATE
 )
-UPDATE delivery_lane AS lane
+UPDATE delivery_lane AS queue
 SET owned_until = now() + make_interval(secs => %(destination_lease_s)s)
 FROM own
-WHERE lane.destination_id = own.destination_id
+WHERE queue.destination_id = own.destination_id
 
 -- :name release_destination_leases
--- Lets other workers serve the lanes of this one, but for those it names.
+-- Lets other workers serve the queues of this one, but for those it names.
 WITH own AS MATERIALIZED (
     SELECT destination_id FROM delivery_lane
     WHERE owner = %(worker)s AND NOT destination_id = ANY(%(kept)s)
     ORDER BY destination_id
     FOR UPDATE
 )
-UPDATE delivery_lane AS lane SET owner = NULL
+UPDATE delivery_lane AS queue SET owner = NULL
 FROM own
-WHERE lane.destination_id = own.destination_id
+WHERE queue.destination_id = own.destination_id

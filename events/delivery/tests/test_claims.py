@@ -1,4 +1,4 @@
-"""Claims of due deliveries and their ends, against Postgres: fairness, ranks, lanes, rates, leases."""
+"""Claims of due deliveries and their ends, against Postgres: fairness, ranks, queues, rates, leases."""
 
 from __future__ import annotations
 

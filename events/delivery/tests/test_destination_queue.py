@@ -1,4 +1,4 @@
-"""A lane decides how much to claim and, where there is a rate, when the next job may start."""
+"""A queue decides how much to claim and, where there is a rate, when the next job may start."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from events.delivery.destination_queue import BulkPace, DestinationQueue
 from events.delivery.jobs import ClaimedJob, Room
 
 
-def lane(*, pace_s: float = 0.0, latency_s: float | None = None) -> DestinationQueue:
+def queue(*, pace_s: float = 0.0, latency_s: float | None = None) -> DestinationQueue:
     return DestinationQueue("des_1", max_concurrency=10, pace_s=pace_s, latency_s=latency_s)
 
 
@@ -22,16 +22,16 @@ def lane(*, pace_s: float = 0.0, latency_s: float | None = None) -> DestinationQ
     ],
 )
 def test_a_lane_claims_ahead_as_far_as_it_sends_soon(latency_s: float | None, room: int) -> None:
-    assert lane(latency_s=latency_s).room == Room(jobs=room, bulk=room)
+    assert queue(latency_s=latency_s).room == Room(jobs=room, bulk=room)
 
 
 def test_without_a_rate_jobs_start_at_once() -> None:
-    without = lane()
+    without = queue()
     assert [without.wait_before_start(5.0), without.wait_before_start(5.0)] == [0.0, 0.0]
 
 
 def test_starts_that_come_late_keep_the_pace_and_do_not_crowd_together() -> None:
-    paced = lane(pace_s=0.5)
+    paced = queue(pace_s=0.5)
     assert paced.wait_before_start(10.0) == 0.0
     assert paced.wait_before_start(10.1) == pytest.approx(0.392)
     assert paced.wait_before_start(10.5) == 0.0
@@ -41,7 +41,7 @@ def test_starts_that_come_late_keep_the_pace_and_do_not_crowd_together() -> None
 
 
 def test_bulk_work_that_was_claimed_ahead_starts_when_nothing_else_waits() -> None:
-    taken = lane()
+    taken = queue()
     add(taken, b1=True, l1=False, b2=True, l2=False)
     assert taken.load == 4
     assert [taken.start_next().event_id for _ in range(3)] == ["l1", "l2", "b1"]
@@ -49,7 +49,7 @@ def test_bulk_work_that_was_claimed_ahead_starts_when_nothing_else_waits() -> No
 
 
 def test_bulk_work_held_ahead_takes_no_room_from_live_traffic() -> None:
-    taken = lane(latency_s=0.001)
+    taken = queue(latency_s=0.001)
     add(taken, **{f"b{number}": True for number in range(40)})
     assert taken.room == Room(jobs=40, bulk=0)
     for _ in range(9):
@@ -60,7 +60,7 @@ def test_bulk_work_held_ahead_takes_no_room_from_live_traffic() -> None:
 
 
 def test_bulk_work_leaves_a_tenth_of_the_senders_free() -> None:
-    taken = lane()
+    taken = queue()
     add(taken, **{f"b{number}": True for number in range(12)})
     assert drained(taken) == [f"b{number}" for number in range(9)]
     add(taken, l1=False, l2=False)
@@ -79,7 +79,7 @@ def test_a_lane_with_one_sender_gives_it_to_bulk_work_as_well() -> None:
 
 
 def test_a_slot_goes_to_whichever_job_comes_first_when_it_opens() -> None:
-    taken = lane(pace_s=0.1)
+    taken = queue(pace_s=0.1)
     add(taken, b1=True, b2=True)
     taken.open_slots = 0
     assert not taken.may_start_bulk
@@ -105,7 +105,7 @@ def test_a_slot_goes_to_whichever_job_comes_first_when_it_opens() -> None:
 def test_a_lane_is_hungry_when_a_claim_may_have_left_something(
     hungry: bool, offered: Room, taken: int, in_bulk: int, then: bool
 ) -> None:
-    asked = lane()
+    asked = queue()
     asked.hungry = hungry
     asked.note_claim(offered, taken=taken, taken_in_bulk=in_bulk)
     assert asked.hungry is then

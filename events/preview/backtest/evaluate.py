@@ -10,9 +10,9 @@ from connections.catalog import compile_connection
 from connections.models import Connection
 from connections.sandbox.jobs import ErrorKind, Job, Outcome, RunStatus
 from connections.sandbox.sandbox import Sandbox
-from connections.transformations.trial import sandbox_limits
+from connections.transformations.code_run import sandbox_limits
 from events.preview.backtest.plan import FrozenTransformation, Plan
-from events.preview.backtest.windows import SimulatedWindows
+from events.preview.backtest.windows import BacktestWindows
 from events.routing.decide import Branch, RoutableRequest, begin_branch, finish_branch, looks_at_payload
 from events.routing.transform import context_of
 from fasthook.lib.clock import iso
@@ -25,7 +25,7 @@ class BacktestRules:
     """Of one plan. States of today (paused, disabled) do not count: it is about the rules."""
 
     def __init__(self, connection: Connection, plan: Plan, sandbox: Sandbox) -> None:
-        trial = Connection(
+        draft = Connection(
             id=connection.id,
             team_id=connection.team_id,
             name=connection.name,
@@ -33,12 +33,12 @@ class BacktestRules:
             destination_id=connection.destination_id,
             rules=plan.rules,
         )
-        self._entry = replace(compile_connection(trial), enabled=True, paused=False)
+        self._entry = replace(compile_connection(draft), enabled=True, paused=False)
         self._transformation = plan.transformation
         self._context = context_of(connection, source=connection.source, destination=connection.destination)
         self._sandbox = sandbox
         self._limits = sandbox_limits()
-        self.windows = SimulatedWindows()
+        self.windows = BacktestWindows()
 
     @property
     def looks_at_payload(self) -> bool:

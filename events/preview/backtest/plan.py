@@ -13,8 +13,8 @@ from connections.models import Connection, Transformation
 from connections.rules.spec import normalise_rules
 from connections.transform_rule import inline_code, shown_rule
 from connections.transformations.catalog import read_transformation
+from connections.transformations.code_run import refuse_unreadable
 from connections.transformations.services import read_env
-from connections.transformations.trial import refuse_unreadable
 from fasthook.lib.errors import invalid
 
 # Stands for the id of whatever transformation the plan holds.

@@ -22,7 +22,7 @@ from django.db import connection as database
 from connections.models import Connection
 from connections.sandbox.child import SandboxUnavailable
 from connections.sandbox.sandbox import Sandbox
-from connections.transformations.trial import sandbox_limits
+from connections.transformations.code_run import sandbox_limits
 from events.models.backtests import RuleRehearsal
 from events.preview.backtest import progress
 from events.preview.backtest.evaluate import BacktestRules
@@ -31,7 +31,7 @@ from events.preview.backtest.plan import unsealed
 from events.preview.backtest.progress import MAX_TRIES, Lease
 from events.preview.backtest.tally import Tally
 from events.preview.backtest.verdicts import compare
-from events.preview.backtest.windows import SimulatedWindows
+from events.preview.backtest.windows import BacktestWindows
 from fasthook.lib.crypto import UndecryptableSecret
 from fasthook.lib.model_fields import unseal
 from fasthook.lib.nudge import begin
@@ -72,7 +72,7 @@ class Rehearser:
         """`give_way` lets others have a turn; asked between pages, after GIVE_WAY_S of work."""
         self._give_way = give_way
         self._sandbox = Sandbox(sandbox_limits())
-        self._windows: OrderedDict[str, tuple[str, SimulatedWindows]] = OrderedDict()
+        self._windows: OrderedDict[str, tuple[str, BacktestWindows]] = OrderedDict()
         self._worked_since = 0.0
 
     def take_turn(self, stopping: threading.Event) -> bool:
@@ -156,7 +156,7 @@ class Rehearser:
     def _restore_windows(self, run: _Run, stopping: threading.Event) -> None:
         """Those of the last saved page. Opened anew from the first request on, since a window begins where the one
         before it had ended."""
-        position, kept = self._windows.pop(run.lease.rehearsal_id, ("", SimulatedWindows()))
+        position, kept = self._windows.pop(run.lease.rehearsal_id, ("", BacktestWindows()))
         if position == run.position:
             run.simulation.windows = kept
             return

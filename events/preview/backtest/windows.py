@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Final
 
 from events.routing.decide import Branch
-from events.routing.dedup import Window, settle_windows
+from events.routing.dedup import Window, judge_windows
 
 # Looking for windows that are over begins at so many, and again whenever they have doubled.
 LOOK_AT: Final = 1024
 
 
-class SimulatedWindows:
+class BacktestWindows:
     def __init__(self) -> None:
         self._open: dict[tuple[str, bytes], Window] = {}
         self._look_at = LOOK_AT
@@ -23,11 +23,11 @@ class SimulatedWindows:
 
     def judge(self, branches: Sequence[Branch]) -> list[Branch]:
         """The branches with repeats ignored; no window is opened by that."""
-        return settle_windows(branches, self._of(branches))[0]
+        return judge_windows(branches, self._of(branches))[0]
 
     def settle(self, branches: Sequence[Branch]) -> None:
         """Opens the windows of branches that come next in the order of acceptance."""
-        _, opened = settle_windows(branches, self._of(branches))
+        _, opened = judge_windows(branches, self._of(branches))
         self._open.update(opened)
         if len(self._open) >= self._look_at:
             self._forget_over(at=branches[-1].request.created_at)

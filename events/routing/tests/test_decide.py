@@ -10,7 +10,7 @@ from connections.catalog import ConnectionEntry
 from connections.rules.evaluate import CompiledRules, compile_rules
 from connections.rules.payload import RuleInput
 from events.routing.decide import Branch, RoutableRequest, begin_branch, finish_branch, looks_at_payload
-from events.routing.dedup import Window, settle_windows
+from events.routing.dedup import Window, judge_windows
 from events.states import Status
 
 NOW = datetime(2026, 5, 29, 10, tzinfo=UTC)
@@ -121,7 +121,7 @@ def test_payloads_are_read_only_for_rules_that_look_at_them(rules: tuple[dict[st
 
 def deduplicated(*asked: RoutableRequest, stored: dict[tuple[str, bytes], Window] | None = None, **values: Any) -> Any:
     branches = [decide(entry(DEDUP, **values), each) for each in asked]
-    settled, opened = settle_windows(branches, stored or {})
+    settled, opened = judge_windows(branches, stored or {})
     return [branch.ignored_meta and branch.ignored_meta["first_request_id"] for branch in settled], opened
 
 
@@ -172,18 +172,18 @@ def test_what_the_filter_refused_still_opens_the_window() -> None:
         decide(entry(DEDUP, FILTER), request(1, {"id": 7, "kind": "other"})),
         decide(entry(DEDUP, FILTER), request(2, {"id": 7, "kind": "wanted"})),
     ]
-    settled, _ = settle_windows(branches, {})
+    settled, _ = judge_windows(branches, {})
     assert [branch.ignored_cause for branch in settled] == ["FILTERED", "DEDUPLICATED"]
 
 
 def test_a_duplicate_for_a_paused_connection_is_ignored_not_held() -> None:
     branches = [decide(entry(DEDUP, paused=True), request(number, {"id": 7})) for number in (1, 2)]
-    settled, _ = settle_windows(branches, {})
+    settled, _ = judge_windows(branches, {})
     assert [(branch.status, branch.due_at) for branch in settled] == [(Status.HOLD, None), (Status.CANCELLED, None)]
 
 
 def test_connections_do_not_share_windows() -> None:
     branches = [decide(entry(DEDUP, id=name), request(1, {"id": 7})) for name in ("conn_1", "conn_2")]
-    settled, opened = settle_windows(branches, {})
+    settled, opened = judge_windows(branches, {})
     assert [branch.ignored_cause for branch in settled] == [None, None]
     assert len(opened) == 2

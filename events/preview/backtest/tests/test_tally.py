@@ -11,7 +11,7 @@ from connections.catalog import ConnectionEntry
 from connections.rules.evaluate import compile_rules
 from events.preview.backtest.tally import MAX_SAMPLES, WOULD_BE, Tally, complete_counts
 from events.preview.backtest.verdicts import Comparison, PastBranch, Verdict, judge, verdict_of_past
-from events.preview.backtest.windows import LOOK_AT, SimulatedWindows
+from events.preview.backtest.windows import LOOK_AT, BacktestWindows
 from events.routing.decide import Branch, RoutableRequest
 from events.routing.dedup import Window
 from events.states import IgnoredCause, Status
@@ -110,7 +110,7 @@ def test_a_sample_says_why_and_an_error_is_cut() -> None:
 
 
 def test_a_window_opened_on_one_page_holds_on_the_next_until_it_is_over() -> None:
-    windows = SimulatedWindows()
+    windows = BacktestWindows()
     windows.settle([branch_at(0, key=b"k")])
     page = [branch_at(59.999, key=b"k"), branch_at(60, key=b"k"), branch_at(119, key=b"k")]
     assert [branch.is_open for branch in windows.judge(page)] == [False, True, False]
@@ -119,13 +119,13 @@ def test_a_window_opened_on_one_page_holds_on_the_next_until_it_is_over() -> Non
 
 
 def test_judging_opens_no_window() -> None:
-    windows = SimulatedWindows()
+    windows = BacktestWindows()
     assert windows.judge([branch_at(0, key=b"k")])[0].is_open
     assert windows.judge([branch_at(1, key=b"k")])[0].is_open
 
 
 def test_windows_that_are_over_are_dropped_and_open_ones_kept() -> None:
-    windows = SimulatedWindows()
+    windows = BacktestWindows()
     for second in range(10 * LOOK_AT):
         windows.settle([branch_at(second, key=str(second).encode())])
     assert len(windows) < LOOK_AT + 60
@@ -134,7 +134,7 @@ def test_windows_that_are_over_are_dropped_and_open_ones_kept() -> None:
 
 
 def test_a_window_is_the_one_of_routing() -> None:
-    windows = SimulatedWindows()
+    windows = BacktestWindows()
     first = branch_at(0, key=b"k")
     windows.settle([first])
     assert windows._open == {("conn_1", b"k"): Window(first.request.id, START + timedelta(minutes=1))}
