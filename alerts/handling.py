@@ -1,4 +1,4 @@
-"""What an operator does with an alert: acknowledge it, so that it is not repeated, or mute it for a time."""
+"""Acknowledging and muting alerts, as operators do."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a team watches and whom it tells (configuration), and what came of it: alerts and notifications (evidence).
+"""Tables of alerts: rules and channels (configuration), alerts and notifications (evidence).
 
 Alerts and notifications name configuration by id, without foreign keys, since they outlive it.
 """

@@ -1,4 +1,4 @@
-"""How long resolved alerts and past notifications are kept: RETENTION_DAYS_ALERTS. What is open stays, however old."""
+"""Retention of resolved alerts and past notifications: RETENTION_DAYS_ALERTS. Open alerts stay, however old."""
 
 from __future__ import annotations
 

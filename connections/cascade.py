@@ -1,4 +1,4 @@
-"""Deleting a source or a destination together with the connections that use it, in one transaction."""
+"""Cascading deletes: a source or a destination together with its connections, in one transaction."""
 
 from __future__ import annotations
 

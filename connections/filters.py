@@ -1,4 +1,4 @@
-"""Trying a filter over HTTP before it is saved: what it makes of one input. Nothing is stored, so every role may."""
+"""Filter tests over HTTP: a filter tried on one input before it is saved. Nothing is stored, so every role may."""
 
 from __future__ import annotations
 

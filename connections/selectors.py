@@ -1,4 +1,4 @@
-"""Which connections a list may ask for, and with what they are read."""
+"""List filters of connections, and the rows that are read with them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shapes of a connection's body and answer."""
+"""Serializers of connections."""
 
 from __future__ import annotations
 

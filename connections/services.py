@@ -1,4 +1,4 @@
-"""Creating and changing connections: their two ends, their rules, and their state.
+"""Connections: created and changed, with their two ends, their rules and their state.
 
 A change of state asks for settling: a stage above brings the waiting work in line with it.
 """

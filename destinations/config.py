@@ -1,4 +1,4 @@
-"""What a destination's `config` means as columns: bounds, defaults, merging with what is stored, masked secrets kept.
+"""The `config` of a destination as columns: bounds, defaults, merging with what is stored, masked secrets kept.
 
 URLs and authentication have their own rules, in `destinations.outbound`.
 """

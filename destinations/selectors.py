@@ -1,4 +1,4 @@
-"""Which destinations a list may ask for."""
+"""List filters of destinations."""
 
 from __future__ import annotations
 

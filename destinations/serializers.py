@@ -1,4 +1,4 @@
-"""Shapes of a destination's body and answer."""
+"""Serializers of destinations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Creating, changing, enabling, disabling and deleting destinations.
+"""Destinations: created, changed, enabled, disabled and deleted.
 
 A change of state asks for settling: a stage above brings the waiting work in line with it.
 """

@@ -1,4 +1,5 @@
-"""How much of a call's body Django gets to see: it would put all of it on disk before any view could refuse it.
+"""A bound on the bodies of calls before Django sees them: it would put all of one on disk before a view could refuse
+it.
 
 Only an end: which view takes how much, and what it says to more, is fasthook/api/errors.py's.
 """

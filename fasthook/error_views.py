@@ -1,4 +1,4 @@
-"""Answers to calls that no view answered: unknown paths, refused requests, crashes.
+"""Error views: answers to calls that no view answered, such as unknown paths, refused requests and crashes.
 
 JSON for programs, pages for browsers.
 """

@@ -1,4 +1,4 @@
-"""All settings, and the only reader of the environment. `.env.example` has a line on every variable."""
+"""Settings, all of them, and the only reader of the environment. `.env.example` has a line on every variable."""
 
 from __future__ import annotations
 

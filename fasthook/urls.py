@@ -1,4 +1,4 @@
-"""Where everything is mounted: the API with and without its version, its description, the admin."""
+"""URL table: the API with and without its version, its description, the admin."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""How one machine runs FastHook: its processes, and a Postgres and a Valkey from wheels. No part of the product."""
+"""Running FastHook on one machine: its processes, and a Postgres and a Valkey from wheels. No part of the product."""

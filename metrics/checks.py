@@ -1,4 +1,4 @@
-"""Refuses, when a process starts, to forget counts of evidence that is still kept: metrics would fall short of it."""
+"""System checks of metrics retention: counts must not be forgotten before the evidence that they count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads the query string of the metrics routes into questions. Every fault names its parameter and what is legal."""
+"""Parameters of the metrics routes, read into questions. Every fault names its parameter and what is legal."""
 
 from __future__ import annotations
 

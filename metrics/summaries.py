@@ -1,4 +1,4 @@
-"""What the board shows beside each source, connection or destination: its last 24 hours, for many of them at once."""
+"""Summaries of the last 24 hours of sources, connections and destinations, for many of them at once."""
 
 from __future__ import annotations
 

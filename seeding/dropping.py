@@ -1,4 +1,4 @@
-"""Takes seeded history away again: partitions that hold nothing else are dropped, from others its rows are deleted."""
+"""Dropping seeded history: partitions that hold nothing else go whole, from others its rows are deleted."""
 
 from __future__ import annotations
 

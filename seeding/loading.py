@@ -1,4 +1,4 @@
-"""Loads one stretch of seeded history in one transaction: all of it is there afterwards, or nothing.
+"""Loading a stretch of seeded history in one transaction: all of it is there afterwards, or nothing.
 
 A day without partitions gets them built aside: COPY with FREEZE into bare tables, then the indexes, then attached. A
 day that has partitions (yesterday's, today's, an earlier seed's) takes the rows as they come. What was seeded is noted

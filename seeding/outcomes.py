@@ -1,4 +1,4 @@
-"""What becomes of seeded events: how often each kind of connection succeeds, retries, fails, filters or cancels.
+"""Outcomes of seeded events: how often each kind of connection succeeds, retries, fails, filters or cancels.
 
 Pure. The shares are those of an ordinary installation; a few of each rare value are there so that lists can be tried
 with them.

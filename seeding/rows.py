@@ -1,4 +1,4 @@
-"""One day of seeded history as text for COPY: requests, what each connection made of them, and their attempts.
+"""A day of seeded history as text for COPY: requests, their events, and their attempts.
 
 Pure. Rows come in the order of their ids. Everything that belongs to a request lies in its own day, since a day is
 loaded as a whole: retries that would fall after its end are made to come sooner.

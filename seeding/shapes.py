@@ -1,4 +1,4 @@
-"""What seeded history is shaped like: its sources with their shares, and the routes as rows are made for them. Pure."""
+"""Shapes of seeded history: its sources with their shares, and the routes that its rows belong to. Pure."""
 
 from __future__ import annotations
 

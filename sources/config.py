@@ -1,4 +1,4 @@
-"""What a source's `config` means as columns: defaults, merging with what is stored, masked secrets kept.
+"""The `config` of a source as columns: defaults, merging with what is stored, masked secrets kept.
 
 Authentication and the custom response have their own rules, in `sources.verification`.
 """

@@ -1,4 +1,4 @@
-"""Which sources a list may ask for."""
+"""List filters of sources."""
 
 from __future__ import annotations
 

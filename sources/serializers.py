@@ -1,4 +1,4 @@
-"""Shapes of a source's body and answer."""
+"""Serializers of sources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Creating, changing, enabling, disabling and deleting sources.
+"""Sources: created, changed, enabled, disabled and deleted.
 
 A name is unique in its team, and the database says so: two callers that race for it meet the constraint.
 """

@@ -1,4 +1,4 @@
-"""What each source type and authentication type asks for, from the very table that validates it."""
+"""Descriptions of source types and authentication types, from the very table that validates them."""
 
 from __future__ import annotations
 

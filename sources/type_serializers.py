@@ -1,4 +1,4 @@
-"""The shape of GET /sources/types, for the OpenAPI description.
+"""Serializer of GET /sources/types.
 
 Made with functions: a serializer class cannot have members named `label`, `default`, `required` or `fields`.
 """

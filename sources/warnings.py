@@ -1,4 +1,4 @@
-"""What an operator should know about a source that was saved: it works, but perhaps not as they think."""
+"""Warnings about a saved source: it works, but perhaps not as its operator thinks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an installation needs before anybody can use it: the first team, its owner, secrets and a session.
+"""Bootstrap of an installation: the first team, its owner, secrets and a session.
 
 Running it again changes nothing that still works. What was only ever shown once (password, session token) is made anew
 when the credentials file that kept it is gone.

@@ -1,4 +1,4 @@
-"""Who owns what: teams, the people in them, and the credentials that speak for them."""
+"""Tables of ownership: teams, the people in them, and the credentials that speak for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which alerts, rules, channels and notifications a list may ask for."""
+"""List filters of alerts, rules, channels and notifications."""
 
 from __future__ import annotations
 

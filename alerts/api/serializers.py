@@ -1,4 +1,4 @@
-"""Shapes of alerts, rules, channels and notifications: what is read of a caller, and what is answered."""
+"""Serializers of alerts, rules, channels and notifications."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a channel's `config` means: a URL, or addresses. Refuses URLs of this installation's own sources.
+"""The `config` of a channel: a URL, or addresses. URLs of this installation's own sources are refused.
 
 An alert that is delivered to a source of the installation that it is about could become an event that fails, and so an
 alert.

@@ -1,4 +1,4 @@
-"""Creating, changing, enabling, disabling, deleting and testing alert channels."""
+"""Alert channels: created, changed, enabled, disabled, deleted and tested."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One look at all rules of all teams: what is observed, what becomes of the alerts, what is to be told, in one commit.
+"""Evaluation of all rules of all teams: observations, alerts and notifications, in one commit.
 
 A handful of statements whatever the number of rules. A condition that cannot be looked at now (its statement took too
 long, or broke off) leaves its alerts as they are, and the other conditions go on. Two looks at once do no harm: the

@@ -1,4 +1,4 @@
-"""When an alert begins to pend, opens, lasts, resolves, and when somebody is told. Pure; one evaluation at a time.
+"""Transitions of an alert: when it pends, opens, lasts and resolves, and when a notification is due. Pure.
 
 Between `resolves_below` and the threshold nothing changes for an open alert, and nothing opens: that, `for_s` and
 `resolve_after_s` are what keeps a value at the edge from opening and resolving for ever.

@@ -1,4 +1,4 @@
-"""What is told of an alert, as a sentence and in the form of each kind of channel. Pure.
+"""Messages about an alert: as a sentence, and in the form of each kind of channel. Pure.
 
 The message is made once, when the change happens, and kept: what is sent again is the same.
 """

@@ -1,4 +1,4 @@
-"""Sends claimed notifications, a few at a time, and records each as soon as its answer is there.
+"""The sender of notifications: claims a few at a time and records each result at once.
 
 The client is that of deliveries: no redirects, and no address that deliveries may not dial.
 """

@@ -1,4 +1,4 @@
-"""Creating, changing, enabling, disabling and deleting alert rules. What is open ends with the next evaluation."""
+"""Alert rules: created, changed, enabled, disabled and deleted. Open alerts of a rule end with the next evaluation."""
 
 from __future__ import annotations
 

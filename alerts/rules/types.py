@@ -1,4 +1,4 @@
-"""What can be watched: the types of alert rules, the objects that each looks at, and the numbers that it takes.
+"""Types of alert rules: the objects that each watches, and the numbers that it takes.
 
 Pure. How the numbers are found in Postgres is in conditions/, when an alert opens and resolves in transitions.py.
 """

@@ -1,4 +1,4 @@
-"""Which stored row each entry of a document is: by name, or by the name it had before a rename that was asked for."""
+"""Matching of entries to stored rows: by name, or by the name before a requested rename."""
 
 from __future__ import annotations
 

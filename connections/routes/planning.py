@@ -1,4 +1,4 @@
-"""What a document would change: every write planned by its resource's own service, nothing written.
+"""The plan of a document: every write planned by its resource's own service, nothing written.
 
 Faults of all entries are collected, so that one answer names them all.
 """

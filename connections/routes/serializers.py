@@ -1,4 +1,4 @@
-"""Shapes of the bodies and answers of routes as files."""
+"""Serializers of routes as files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Planning and applying a document: one transaction, all or nothing, refused when the shape is not the expected one."""
+"""Plan and application of a document: one transaction, all or nothing, refused when its digest is not the expected."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a connection's rules mean, as plain functions on plain values: no Django, no clock, no I/O."""
+"""Rules of a connection, as plain functions on plain values: no Django, no clock, no I/O."""

@@ -1,4 +1,4 @@
-"""One byte string for each JSON value, the same however its keys were ordered: what deduplication keys are made of.
+"""Canonical bytes of a JSON value, the same however its keys were ordered: the input of deduplication keys.
 
 1, "1", true and null stay apart. Two spellings of one number (1 and 1.0) may stay apart too: a duplicate let through is
 harmless, a different event suppressed is not.

@@ -1,4 +1,4 @@
-"""Reading the fields of a rule: presence, type and range, with the fault named by its path."""
+"""Fields of a rule: presence, type and range, each fault named by its path."""
 
 from __future__ import annotations
 

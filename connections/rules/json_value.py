@@ -1,4 +1,4 @@
-"""Whether something given as configuration is plain JSON that can be stored and compared: bounded, no NUL."""
+"""Plain JSON in configuration: bounded, storable and comparable, without NUL."""
 
 from __future__ import annotations
 

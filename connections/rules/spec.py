@@ -1,4 +1,4 @@
-"""What a connection's `rules` may be: validation with every fault under its path, and the one stored form.
+"""Validation of a connection's `rules`: every fault under its path, and the one stored form.
 
 The stored form is what the guides show returned: a list in the order deduplicate, transform, filter, delay, retry, with
 values spelled as they were given. Saving an inline transformation and naming its id is the connection service's.

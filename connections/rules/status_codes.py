@@ -1,4 +1,4 @@
-"""Which response statuses a retry rule covers: `429`, `500-599`, `>=500`, `<=599`, `>499`, `<600`, and `!` before any.
+"""Response statuses that a retry rule covers: `429`, `500-599`, `>=500`, `<=599`, `>499`, `<600`, `!` before any.
 
 The last entry that matches decides; a list of only exclusions means everything else; an empty one any non-2xx.
 """

@@ -1,4 +1,4 @@
-"""Reads what a run returned: which fields changed, and whether the result is a request that can be delivered.
+"""The answer of a run: the fields that changed, and whether the result is a request that can be delivered.
 
 The child is not trusted, so nothing is taken for granted here. What each field may be is documented in docs/api.md.
 """

@@ -1,4 +1,4 @@
-"""What the child gives up for good before it sees any code: files, processes, network, memory beyond its limit.
+"""Confinement of the child before it sees any code: no files, processes or network, and bounded memory.
 
 Runs in the child only, standard library only. The system call filter is an extra wall (a fault in the JavaScript engine
 must not become a way out); where the kernel does not offer it, the other limits stand. Elsewhere than on Linux, which

@@ -1,4 +1,4 @@
-"""What the two sides of the sandbox's pipes say to each other: length-prefixed frames, read by either side.
+"""Frames on the sandbox's pipes: length-prefixed, the same for parent and child.
 
 Shared with the child, so it knows the standard library only. A frame is its kind (one byte), the length of its payload
 (four bytes), and the payload.

@@ -1,4 +1,4 @@
-"""What goes into the sandbox and what comes out: one run of a transformation over one request."""
+"""Jobs and outcomes of the sandbox: one run of a transformation over one request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a transformation costs: CPU of the worker and its child for each event, in batches as routing makes them.
+"""The cost of a transformation: CPU of the worker and its child per event, in batches as routing makes them.
 
     python -m connections.sandbox.measure [events]
 

@@ -1,4 +1,4 @@
-"""Runs transformations over requests in a child process: batches in, one outcome for each run, faults kept apart.
+"""The sandbox: transformations run in a child process, batches in, one outcome per run.
 
 Limits hold from outside: the kernel ends a run that uses up its CPU time, this side one that takes too long or says too
 much. A child that has had a fault of that kind is replaced; the rest of the batch goes on in the next one.

@@ -1,4 +1,4 @@
-"""Trying code out from the web process: reading it, or running it over a given request. Nothing is stored."""
+"""Code runs from the web process: code is validated, or run over a given request. Nothing is stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which transformations a list may ask for."""
+"""List filters of transformations."""
 
 from __future__ import annotations
 

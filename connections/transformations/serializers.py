@@ -1,4 +1,4 @@
-"""Shapes of a transformation's body and answer, and of trying one out."""
+"""Serializers of transformations and code runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Creating, changing and deleting transformations.
+"""Transformations: created, changed and deleted.
 
 A name is unique in its team, and the database says so. Whether code can be read as JavaScript is asked of the sandbox
 by the views, before anything is locked.

@@ -1,4 +1,4 @@
-"""Which addresses a delivery may dial (SSRF policy): an explicit table, judged on the address really dialled.
+"""The address policy (SSRF): an explicit table of networks, applied to the address that is really dialled.
 
 Python's own `is_private` misses carrier-grade NAT and `is_global` passes NAT64, 6to4 and multicast, so the table is
 written out from the IANA special-purpose registries (RFC 6890 and its updates) and the clouds' metadata addresses.

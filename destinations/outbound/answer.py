@@ -1,4 +1,4 @@
-"""Reads a destination's answer within bounds, whatever it sends: evidence is kept, the rest is dropped."""
+"""The response of a destination, read within bounds: the first part is evidence, the rest is dropped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Builds the HTTP request of one attempt from target, payload and context: URL, headers, signature, body.
+"""The HTTP request of one attempt, built from target, payload and context: URL, headers, signature, body.
 
 Pure and cheap: what depends on the target alone is worked out once by `compile_target`. Which address is dialled is
 decided by `address`, sending is `client`'s, and an access token comes from `access_tokens` before anything is built.

@@ -1,4 +1,4 @@
-"""Sends prepared requests: one pool of kept-alive connections on one event loop, every outcome a value.
+"""The HTTP client of deliveries: one pool of kept-alive connections on one event loop, every outcome a value.
 
 A reused connection may be closed by the receiver in the very moment a request leaves. When it breaks before any byte
 of an answer the request is repeated at once: the race is of FastHook's making, so it costs no attempt, and the stable

@@ -1,4 +1,4 @@
-"""Names what went wrong while sending: one exception in, one error code and a sentence for operators out."""
+"""Error codes of attempts: one exception in, one code and a sentence for operators out."""
 
 from __future__ import annotations
 

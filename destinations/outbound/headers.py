@@ -1,4 +1,4 @@
-"""Which of a request's headers travel on to a destination, and in what shape they may."""
+"""Forwarded headers: which of a request's headers go to a destination, and in what form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Looks host names up in threads of its own, so that slow names hold neither the loop's executor nor each other.
+"""The DNS resolver of deliveries, in threads of its own: a slow name blocks neither the loop's executor nor other
+names.
 
 A name has at most one lookup running, however often and however impatiently it is asked for: a dead name keeps one
 thread, not all of them. Whether an address may be dialled is not decided here.

@@ -1,4 +1,4 @@
-"""What a destination's URL may look like when it is saved; which address it leads to is judged when it is dialled."""
+"""Destination URLs as they may be saved. The address behind a URL is judged when it is dialled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""How many events or requests a selection holds, by where they would be sent: counted up to a bound, then estimated.
+"""A census of a selection: its events or requests per connection and destination, counted up to a bound, then
+estimated.
 
 Counting goes through each part in the order of its index. Beyond the bound the rest is taken to lie as densely as what
 was counted.

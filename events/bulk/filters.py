@@ -1,4 +1,4 @@
-"""What a bulk operation is asked to work on: the filters of the lists, from a body or a query string, normalised.
+"""Filters of bulk operations: those of the lists, from a body or a query string, normalised.
 
 Every value may be a text, a comma list or a JSON list. Which values are legal is left to the list filters. A filter
 that is given but names nothing is refused: without it the operation would be about everything.

@@ -1,4 +1,4 @@
-"""How long destinations take for so many deliveries, and which are blocked: a look at the present, no promise."""
+"""The forecast of a plan: how long each destination takes, and which are blocked now."""
 
 from __future__ import annotations
 

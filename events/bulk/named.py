@@ -1,4 +1,4 @@
-"""What a filter names has to be the team's: a mistyped id would otherwise start an operation over nothing."""
+"""Ids in a bulk filter, which must be the team's: a mistyped id would start an operation over nothing."""
 
 from __future__ import annotations
 

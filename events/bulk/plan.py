@@ -1,4 +1,4 @@
-"""Planning, starting and cancelling bulk operations, within the bounds of a team."""
+"""Bulk operations planned, started and cancelled, within the bounds of a team."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an operation has waiting, and what came of it: rows that whoever ends its deliveries adds, folded into its own.
+"""Results of an operation: rows added where its deliveries end, folded into its own row later.
 
 An outcome counts once, when a delivery that the operation queued ends: by a success, by a failure that plans no other
 try or whose planned try somebody else takes forward, or cancelled: by hand, by its rules, with its connection,

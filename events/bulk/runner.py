@@ -1,4 +1,4 @@
-"""Runs bulk operations, in the bulk worker: in turns, page by page, no faster than their deliveries leave.
+"""The runner of bulk operations: in turns, page by page, no faster than their deliveries leave.
 
 An operation never has more than MAX_WAITING deliveries waiting for their first try: the queue stays small, and a cancel
 still has something to stop. After each page the worker rests for a while, for the sake of live traffic.

@@ -1,4 +1,4 @@
-"""Which events or requests an operation works on: its filter over a frozen range, as the rows are when it is asked.
+"""The selection of an operation: a list's filter over a frozen range, applied to the rows as they are now.
 
 Pages go by id through candidates, which every filter but the search term picks from an index; the term is then looked
 for in the page alone, so that no page reads for long however little it finds.

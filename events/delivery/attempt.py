@@ -1,4 +1,4 @@
-"""One attempt: what to send for a claimed job, and what its outcome means. Neither database nor network here."""
+"""One attempt: the request for a claimed job, and the result of its outcome. Neither database nor network here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of a connection's work is held or waits for delivery: what settling, and a release, still have to do."""
+"""The backlog of a connection: how many of its events are on hold or wait for delivery."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads of evidence that end in time: a filter that finds too little in too much is refused, with what to narrow."""
+"""Bounded reads of evidence: a filter that finds too little in too much is refused, with advice on narrowing it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs of transformations as the API shows them."""
+"""Answers of transformation executions."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""What the lists of evidence may be filtered by. Which index answers a filter is said beside the indexes
-(events/migrations: sql/0001_tables.sql and the migration of list indexes)."""
+"""List filters of evidence. Which index answers a filter is said beside the indexes (events/migrations/sql/)."""
 
 from __future__ import annotations
 

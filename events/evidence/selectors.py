@@ -1,4 +1,4 @@
-"""Reads evidence: lists, details, latest input. Always of one team, always within a range of ids.
+"""Selectors of evidence: lists, details, latest input. Always of one team, always within a range of ids.
 
 Lists read for a bounded time (events/evidence/bounded_reads.py).
 """

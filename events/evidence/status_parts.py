@@ -1,4 +1,4 @@
-"""Splits a list of events by status into lists that each have an index. Decides only; selectors read.
+"""A list of events by status, split into lists that each have an index. Selectors read them.
 
 What waits for a worker is looked up by its jobs: they are few, and an index over a status that every event passes
 through would cost each delivery two writes.

@@ -1,5 +1,6 @@
-"""Asks a source's verifier, and does what its verdict needs done before the answer: a document fetched, a subscription
-confirmed, a secret stored. What cannot be done now is answered 503, and the provider sends again."""
+"""Authentication of a call by its source's verifier, with what its verdict needs before the answer: a document fetched,
+a subscription confirmed, a secret stored. If that cannot be done now the answer is 503, and the provider sends again.
+"""
 
 from __future__ import annotations
 

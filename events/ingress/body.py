@@ -1,4 +1,4 @@
-"""One call's body, read from the server: bounded by itself, and in sum with all others that this process holds."""
+"""The body of a call: bounded by itself, and in sum with all others that this process holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a source's caller hears: the answers of ingress, written to the server."""
+"""Responses of ingress, written to the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why an event is not queued again, not cancelled, or a request not accepted again: decided here, from what was read.
+"""Refusals: why an event is not queued again or cancelled, or a request not accepted again.
 
 Pure. The codes are the API's: 409 for one event or request, counted by bulk operations for many. Blocked objects come
 before the event's own state, since they are what an operator has to repair.

@@ -1,4 +1,4 @@
-"""One event retried or cancelled, one request accepted again, as an operator asks for it. Pages are in `moves.py`.
+"""A retry or cancel of one event, a retry of one request, as operators ask for it. Pages are in `moves.py`.
 
 A refusal is a Conflict whose code says what blocks, with the id of the blocked object. What was done is audited.
 """

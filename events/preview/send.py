@@ -1,4 +1,4 @@
-"""One test request to a destination, built and sent as delivery does it, and what came back.
+"""Test sends: one request to a destination, built and sent as delivery does it, and the response.
 
 No evidence, no lane, no retry: what is kept is an entry of the audit log. How many run at once is bounded here, for
 each web process; who may ask is the API's.

@@ -1,4 +1,4 @@
-"""Writes a batch's branches by COPY: events, the payloads that transformations changed, executions, delivery jobs."""
+"""Rows of a batch's branches, written by COPY: events, changed payloads, executions, delivery jobs."""
 
 from __future__ import annotations
 

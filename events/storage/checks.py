@@ -1,4 +1,4 @@
-"""Refuses, when a process starts, retention that would leave evidence without what it refers to."""
+"""System checks of retention: evidence must not outlive what it refers to."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What a request brought, or what a transformation made of it for an event: whole for one, cut for a page of them,
-since a hundred bodies must not fill the memory.
+"""Payloads: what a request brought, or a transformation made of it. Whole for one, cut for a page, since a hundred
+bodies must not fill the memory.
 """
 
 from __future__ import annotations

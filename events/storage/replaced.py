@@ -1,5 +1,5 @@
-"""Says that the evidence of past days was put in place or taken away as a whole, past the triggers of its tables: to
-whoever keeps something that was made of it. Receivers get `since`, the midnight from which on to look anew.
+"""The signal that evidence of past days was put in place or taken away as a whole, past the triggers of its tables.
+Receivers get `since`, the midnight from which on they must look anew.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What support staff may do: one thing to one row, told beforehand, confirmed, done by the service that the API uses.
+"""Actions of support staff: one thing to one row, announced, confirmed, done by the service that the API uses.
 
 The service writes the audit entry, with the member of staff as the one who acted. Only POST acts; GET asks.
 """

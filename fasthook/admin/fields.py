@@ -1,4 +1,4 @@
-"""How the admin shows a column: ids as links to what they name, JSON indented, secrets only as set or not set."""
+"""Columns in the admin: ids as links to what they name, JSON indented, secrets only as set or not set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How support staff see rows in the admin: configuration and evidence are read there, and changed only by safe actions.
+"""Model admins of support staff: rows are read here, and changed only by safe actions.
 
 Configuration changes only through its services, which take the next version; the API and the dashboard do that too.
 """

@@ -1,4 +1,4 @@
-"""How a resource's routes appear in the OpenAPI description, from its serializers and its filters."""
+"""OpenAPI descriptions of a resource's routes, from its serializers and its filters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads the body of a call into plain values, and names every fault by its dotted path (`config.rate_limit`).
+"""Input fields: the body of a call as plain values, every fault named by its dotted path (`config.rate_limit`).
 
 Strict on types: a JSON number is not text and text is not a number. Unknown fields are refused, with a hint when one is
 close. What the values mean is left to the services.

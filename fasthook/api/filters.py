@@ -1,4 +1,4 @@
-"""What a list's query string may filter by: django-filter sets whose faults are the API's (422, naming the parameter).
+"""List filters: django-filter sets whose faults are the API's (422, naming the parameter).
 
 Comma lists are ORs. Parameters that a list does not know are refused, never ignored: a misspelt filter would answer
 with everything. Order, cursors and ranges over evidence are read elsewhere; their names are declared here as `extra`.

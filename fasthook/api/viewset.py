@@ -1,4 +1,4 @@
-"""What the resources' viewsets share. Routes name the methods themselves, in `fasthook.api_urls`.
+"""The base of all viewsets. Routes name their methods, in `fasthook.api_urls`.
 
 Apart from `fasthook.api.errors`, which REST framework imports while it is itself being imported.
 """

@@ -1,4 +1,4 @@
-"""Reads one object of a caller's configuration field by field, so that every fault names its dotted path.
+"""Fields of a caller's configuration object, each fault named by its dotted path.
 
 Knows shapes of values (text, header name, choice), not what they are for: that is each schema's own matter.
 """

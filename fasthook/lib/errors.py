@@ -1,4 +1,4 @@
-"""One family of errors and one envelope for them.
+"""The family of errors, and the envelope that shows them.
 
 Services raise `FastHookError` subclasses; the REST exception handler, the ingress and the dashboard all answer with
 `envelope`. The envelope's shape is the API's promise: error, code, and where they help fields and data.

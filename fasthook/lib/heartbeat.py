@@ -1,4 +1,4 @@
-"""That beat ticks, as a key in Redis that runs out: written by the tick, read by readiness."""
+"""The heartbeat of beat: a key in Redis that runs out, written by the tick, read by readiness."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Says once that something outside is away and once that it is back, however often it is asked in between.
+"""An outage log: one line when something outside goes away and one when it is back, however many calls fail in between.
 
 How often it failed is counted by instruments; what is logged here is for people.
 """

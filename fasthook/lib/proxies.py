@@ -1,4 +1,4 @@
-"""Who called, and by which address, behind proxies that are trusted to say so (TRUSTED_PROXIES).
+"""Trusted proxies (TRUSTED_PROXIES): the caller's address and the called address, where a proxy is believed.
 
 X-Forwarded-For, -Proto and -Host are read only when the connection itself comes from a trusted network; from anybody
 else they are ordinary headers that anybody may write.

@@ -1,4 +1,4 @@
-"""Asks something that may hang, and waits for the answer only so long. The question goes on; nobody asks it twice."""
+"""Single flight with a time limit: one call at a time to something that may hang; late answers are kept."""
 
 from __future__ import annotations
 

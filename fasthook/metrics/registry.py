@@ -1,4 +1,4 @@
-"""Everything that FastHook counts and times, on one page. Who adds to it says what; how it is shown is metrics' part.
+"""The metric registry: everything that FastHook counts and times, on one page. Exposition is in metrics/prometheus.
 
 Labels hold closed sets only, never a team's, source's or destination's id: their number has no bound.
 """

@@ -1,4 +1,4 @@
-"""One operation of the OpenAPI description: what its view does not have to say, since every operation has it."""
+"""Operations of the OpenAPI document: what is the same for all, so that no view repeats it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Serves the OpenAPI document: made once a process (it takes a second), JSON, and 304 for whoever has it."""
+"""The view of the OpenAPI document: made once per process (it takes a second), JSON, 304 when unchanged."""
 
 from __future__ import annotations
 

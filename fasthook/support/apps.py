@@ -1,4 +1,4 @@
-"""Puts the support staff's site in the place of Django's."""
+"""The admin site of support staff in the place of Django's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From whatever support staff are told (an id, an address, a source URL, a name) to the pages that it can mean.
+"""Finding by an id, an address, a source URL or a name: the pages that it can mean.
 
 Looks only where an index answers. What somebody may not view does not exist for them.
 """

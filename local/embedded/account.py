@@ -1,4 +1,4 @@
-"""Decides which system account the embedded servers run under, and what that account can reach.
+"""The system account of the embedded servers, and what that account can reach.
 
 Postgres refuses to run as root. Started by root, both servers run as another account and everything they touch must be
 reachable for it; started by anybody else they run as that user and nothing here applies.

@@ -1,4 +1,4 @@
-"""Finds the server programs in the installed wheels, or a copy of them that the servers' account can run.
+"""Server programs in the installed wheels, or a copy of them that the servers' account can run.
 
 A virtual environment below a private folder (mode 0700, as /root is) cannot be entered by the account that root hands
 the servers to. Opening people's folders is not ours to do, so the programs needed are copied to a place of their own.

@@ -1,4 +1,4 @@
-"""How a long-lived child process is started and ended: own session, no survivors when we are killed.
+"""Long-lived child processes: each in its own session, no survivors when we are killed.
 
 Linux ends the child when the *thread* that started it ends, so children are started from the main thread only.
 """

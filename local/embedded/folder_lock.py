@@ -1,4 +1,4 @@
-"""One holder per folder: an advisory lock that the kernel drops when its holder dies; the file names its pid."""
+"""A lock on a folder: an advisory lock that the kernel drops when its holder dies; the file names the holder's pid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ends a Postgres that outlived its supervisor, and clears the pid file that a crash or a reboot left behind.
+"""A leftover Postgres of an earlier supervisor, ended, and the pid file of a crash or a reboot, cleared.
 
 After a reboot the recorded pid may belong to any process, and Postgres would take that for a live server. The file may
 only go when no backend is left either: it is what keeps two servers off one data folder.

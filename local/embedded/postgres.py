@@ -1,4 +1,4 @@
-"""One embedded Postgres: its data folder, its settings, its start and stop.
+"""An embedded Postgres: its data folder, its settings, its start and stop.
 
 Only the owner of its socket folder (mode 0700) can connect; it listens on no network address. The socket folder is
 short and apart from the data, because a socket's path may not exceed 107 bytes.

@@ -1,4 +1,4 @@
-"""One embedded Valkey: a password, a port on loopback, no persistence (what it holds may vanish at any moment).
+"""An embedded Valkey: a password, a port on loopback, no persistence (its content may vanish at any moment).
 
 TCP rather than a socket: Celery and redis-py spell socket URLs differently, and this way one REDIS_URL serves both.
 """

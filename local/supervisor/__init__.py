@@ -1,1 +1,1 @@
-"""Everything on one machine under one process: `python -m local.supervisor`, which is what `./script/up` runs."""
+"""The supervisor: everything on one machine under one process, `python -m local.supervisor`, run by `./script/up`."""

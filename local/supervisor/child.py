@@ -1,4 +1,4 @@
-"""One child process of the supervisor: in its own session, its output on one pipe, told to end when we die."""
+"""A child process of the supervisor: in its own session, its output on one pipe, told to end when we die."""
 
 from __future__ import annotations
 

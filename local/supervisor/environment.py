@@ -1,4 +1,4 @@
-"""Decides the environment of a local installation: what is given wins, then `.env`, then what a laptop needs.
+"""The environment of a local installation: given variables win, then `.env`, then defaults for a laptop.
 
 Secrets are made once and kept in `<data folder>/secrets.env`; losing that file makes stored credentials unreadable.
 """

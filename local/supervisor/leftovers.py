@@ -1,4 +1,4 @@
-"""Finds processes that outlived an earlier supervisor of the same data folder, by a mark in their environment."""
+"""Leftover processes of an earlier supervisor of the same data folder, found by a mark in their environment."""
 
 from __future__ import annotations
 

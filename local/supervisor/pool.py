@@ -1,4 +1,4 @@
-"""Keeps a set of processes running and ends them in order. Knows nothing of what they are.
+"""A pool of processes, kept running and ended in order. It knows nothing of what they are.
 
 Not honcho: its manager ends every process as soon as one dies, restarts none, and stops them all at once.
 """

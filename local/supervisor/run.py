@@ -1,4 +1,4 @@
-"""One run of FastHook on this machine: prepare, start, wait until ready, keep running, stop within ten seconds."""
+"""A run of FastHook on this machine: prepare, start, wait until ready, keep running, stop within ten seconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the terminal shows when FastHook is ready: where it is, how to sign in, one request to try."""
+"""The welcome in the terminal when FastHook is ready: addresses, how to sign in, one request to try."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may look at the metrics: whoever has the token, or without one, this machine itself. Pure."""
+"""Access to /metrics: with the token, or without one from this machine alone. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What waits, sampled from Postgres when somebody scrapes: one bounded statement, kept for a few seconds.
+"""The backlog, sampled from Postgres at a scrape: one bounded statement, kept for a few seconds.
 
 While Postgres is away there is no sample, and the scrape says so and goes on: that is when counters matter most.
 """

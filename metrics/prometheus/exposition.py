@@ -1,5 +1,5 @@
-"""Turns the cells of processes into Prometheus families. Counts add up over all processes, the dead ones included;
-gauges only over those that live.
+"""Exposition: the metric values of processes as Prometheus families. Counts add up over all processes, the dead ones
+included; gauges only over those that live.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a process does at its start so that what it counts is seen: see docs/decisions/0017."""
+"""Publishing at a process's start, so that its metrics are seen: docs/decisions/0017."""
 
 from __future__ import annotations
 

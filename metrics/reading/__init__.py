@@ -1,1 +1,1 @@
-"""Answers questions from rollups where there are and from rows for the rest, all in one snapshot."""
+"""Reading of metrics: from rollups where there are some and from rows for the rest, all in one snapshot."""

@@ -1,4 +1,4 @@
-"""Runs a question: one snapshot, one statement for the sums, one more when percentiles are asked for."""
+"""The answer to a question: one snapshot, one statement for the sums, one more for percentiles."""
 
 from __future__ import annotations
 

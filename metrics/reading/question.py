@@ -1,4 +1,4 @@
-"""What is asked of one resource: of which team, over which buckets, split and filtered how."""
+"""A question to one resource: its team, its buckets, its splits and filters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts what has become old enough, hour by hour, and folds late differences into what was counted.
+"""Counting of rollups: hour by hour, once rows are old enough; late differences are folded in.
 
 Every change of an old row must be either in the rows when they are counted or in the _late tables, never in both and
 never in neither. So what is about to be counted is announced first (`late_before`); counting begins when whoever may

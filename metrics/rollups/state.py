@@ -1,4 +1,4 @@
-"""How far rollups are true, who may move that on, and where the rows themselves begin."""
+"""The state of rollups: up to when they are true, who may move that on, and where the rows begin."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What rollups keep of each table of evidence: their columns, and how each follows from a row.
+"""Tables of rollups: their columns for each kind of evidence, and how each follows from a row.
 
 The first migration makes the tables in the same words.
 """

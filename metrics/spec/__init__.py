@@ -1,1 +1,1 @@
-"""What the metrics API can be asked, and what follows from counts: pure. How rows are counted: metrics.reading."""
+"""The metrics API's questions, and answers from counts: pure. Rows are counted in metrics.reading."""

@@ -1,4 +1,4 @@
-"""What can be measured of each resource: measures, dimensions, and the sums that measures are made of.
+"""Measures and dimensions of each resource, and the sums that measures are made of.
 
 Counts and rates of nothing are 0; averages, percentiles and maxima of nothing are None.
 """

@@ -1,4 +1,4 @@
-"""From tallies to an answer: a point for every bucket and group, zero-filled, in order of time; and the totals."""
+"""Series from tallies: a point for every bucket and group, zero-filled, in order of time; and the totals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which part of a range is read from where: whole hours and minutes from rollups, the rest from the rows.
+"""Spans of a range: whole hours and minutes from rollups, the rest from the rows.
 
 Rollups hold what lies before `counted_before`. What a bucket's beginning cuts in two is read one level finer.
 """

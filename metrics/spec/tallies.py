@@ -1,4 +1,4 @@
-"""What was counted, column by column: thousands of points are then a few operations on columns, not many on each."""
+"""Tallies, column by column: thousands of points are then a few operations on columns, not many on each."""
 
 from __future__ import annotations
 

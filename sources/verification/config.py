@@ -1,4 +1,4 @@
-"""Validates a source's authentication when it is saved, and says which of its fields are secret."""
+"""The authentication of a source as it is saved: validated, and which of its fields are secret."""
 
 from __future__ import annotations
 

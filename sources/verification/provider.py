@@ -1,4 +1,4 @@
-"""One row of the table of providers, and the verifier that is made of it."""
+"""A provider: one row of the table, and the verifier that is made of it."""
 
 from __future__ import annotations
 

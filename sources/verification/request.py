@@ -1,4 +1,4 @@
-"""What a verifier may look at: one inbound HTTP request, free of any framework."""
+"""The request as verifiers see it: one inbound HTTP request, free of any framework."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turns a source's saved authentication into the verifier that ingress asks for every request."""
+"""The verifier of a source, made from its saved authentication."""
 
 from __future__ import annotations
 

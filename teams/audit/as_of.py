@@ -1,4 +1,4 @@
-"""What a row of configuration held at a moment of the past, told from the audit log: `before` of the next change.
+"""A row of configuration as of a moment of the past, from the audit log: `before` of the next change.
 
 Exact as far back as the log is kept. What the log left out for its size is not known.
 """

@@ -1,4 +1,4 @@
-"""Who is calling, from where, under which id: known while one call is answered, and asked for by the audit log.
+"""The request context: the caller, address and id of the call that is being answered. The audit log reads it.
 
 Without a call (the bootstrap, a provider's handshake) it is the system that acts.
 """

@@ -1,4 +1,4 @@
-"""Shape of an entry of the audit log as the API shows it."""
+"""Serializers of the audit log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Answers that hold credentials: nothing of them may be cached."""
+"""Answers that hold credentials, and so may not be cached."""
 
 from __future__ import annotations
 

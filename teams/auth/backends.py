@@ -1,4 +1,4 @@
-"""Checking passwords: on Django's own forms (the admin's) under the API's throttle, and everywhere only a few at once.
+"""Password checks: on Django's own forms (the admin's) under the API's throttle, and everywhere only a few at once.
 
 A check takes 100 MB and a core for a moment. Hundreds at once would take all memory, and every connection to Postgres.
 """

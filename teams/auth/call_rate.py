@@ -1,4 +1,4 @@
-"""How many calls of the API a credential may make a minute: an API key, or a person in all their sessions together.
+"""The rate of API calls per minute: of an API key, or of a person in all their sessions together.
 
 Counted once the credential is known to be valid. Ingress is no part of the API and is not counted.
 """

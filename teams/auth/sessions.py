@@ -1,4 +1,4 @@
-"""Signing in and out: a password becomes a session token, guessing is slowed down."""
+"""Sessions: a password becomes a session token. Guessing is slowed down."""
 
 from __future__ import annotations
 

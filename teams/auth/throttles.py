@@ -1,4 +1,4 @@
-"""Guessing passwords, slowed down: attempts are counted for an address and account together, and for each alone.
+"""Throttles of sign-in: attempts are counted for an address and account together, and for each alone.
 
 Together strictly: that is one who tries. Alone more generously, since many people share an address, and since whoever
 knows an email must not be able to keep its owner out from everywhere with a few calls.

@@ -1,4 +1,4 @@
-"""What lists, counts and details of configuration share over HTTP, and the checks on a body that names itself."""
+"""Base views of configuration: lists, counts and details, and the checks on a body that names itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a row of configuration is written: compared first, told to the audit log, versioned under the gate, then saved.
+"""Writes of configuration: compared first, told to the audit log, versioned under the lock, then saved.
 
 Whoever writes locks the rows first (source before destination before connection) and takes the version last. That order
 is the same everywhere, so writers wait for each other and never in a circle.

@@ -1,4 +1,4 @@
-"""Who is in a team and as what. Changes of one team's people wait for each other, on the team's row.
+"""Members of a team and their roles. Changes to one team's members wait for each other, on the team's row.
 
 A place is given at once to a colleague, somebody who shares a team with the owner who asks. Everybody else is invited
 (invitations.py): an email proves nothing about who made the account that has it.

@@ -1,4 +1,4 @@
-"""Shapes of the bodies and answers of teams, members and invitations."""
+"""Serializers of teams, members and invitations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Teams made and renamed by their people. A team is born with its secrets, its owner and (see alerts) default rules."""
+"""Teams created and renamed by their people. A new team has its secrets, its owner and (see alerts) default rules."""
 
 from __future__ import annotations
 

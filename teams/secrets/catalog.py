@@ -1,4 +1,4 @@
-"""Signing secrets in memory, for the delivery workers. One team's lost key must not stop the others."""
+"""A catalog of signing secrets in memory, for delivery workers. One team's lost key must not stop the others."""
 
 from __future__ import annotations
 

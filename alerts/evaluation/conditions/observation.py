@@ -1,4 +1,4 @@
-"""What evaluation finds: one object at which a rule's condition holds, or nearly so.
+"""Observations: an object at which a rule's condition holds, or nearly so.
 
 An object that no observation names is well: statements return what is at or above `resolves_below`, and nothing else.
 """

@@ -1,5 +1,5 @@
-"""What our own notifications caused: a notification that comes back to a source and fails there must not be what keeps
-an alert open, or opens the next.
+"""Self-caused notifications: one that comes back to a source and fails there must neither keep an alert open nor open
+one.
 
 Looked at only where few failed, wait or were rejected: notifications are so rate-bound that they are never many. What
 forwards a notification without its header is not recognised; the other bounds hold for that (docs/operations.md).

@@ -1,4 +1,4 @@
-"""One row as an entry of a document: by names, without state, texts escaped, secrets as the caller says."""
+"""Entries of a document: one row by names, without its state, texts escaped, secrets as the caller says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a document of routes may hold, and how it is read: references first, then shapes, every fault under its path.
+"""Reading a document of routes: references first, then shapes, every fault under its path.
 
 A document names things by name, never by id, and says nothing of what operators switch: paused and disabled.
 """

@@ -1,4 +1,4 @@
-"""When two JSON values are equal, and which of two is greater, in filters and references.
+"""Equality and order of JSON values, in filters and references.
 
 The rule (semantics, section 2): a number equals a numeric string; booleans and null equal only themselves; objects and
 arrays are compared deeply. Everything is iterative, so a deeply nested document cannot exhaust the stack.

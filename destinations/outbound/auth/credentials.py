@@ -1,4 +1,4 @@
-"""What a destination's saved `auth` comes to: everything that `build` needs in order to authenticate a request."""
+"""Credentials of a destination, made from its saved `auth`: all that `build` needs to authenticate a request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a delivery authenticates to its destination: the types there are, what is saved of each, what is sent for it.
+"""Authentication types of destinations: what is saved of each, and what is sent for it.
 
 Types that are more than a constant header or query key have files of their own.
 """

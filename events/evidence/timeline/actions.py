@@ -1,4 +1,4 @@
-"""What people did to a request, its events, and the connections and destinations of its branches; bulk operations."""
+"""Actions of people on the timeline: on a request, its events, their connections and destinations; bulk operations."""
 
 from __future__ import annotations
 

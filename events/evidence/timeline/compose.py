@@ -1,4 +1,4 @@
-"""Puts a trace together: entries in order, a summary of each branch, and notes on what was left out."""
+"""The timeline of a request: entries in order, a summary of each branch, and notes on what was left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads what a trace tells: a page of a request's branches, and what belongs to them, in a fixed number of statements.
+"""Rows of a timeline: a page of a request's branches and all that belongs to them, in a fixed number of statements.
 
 Bounded: a page of branches, of each the latest attempts, runs and actions; what was left out is counted.
 """

@@ -1,4 +1,4 @@
-"""What each rule made of a branch, in the order in which rules apply: deduplicate, transform, filter, delay.
+"""Rules on the timeline, in the order in which they apply: deduplicate, transform, filter, delay.
 
 From evidence where there is some (causes, runs of transformations), else from the rules that the branch was made under.
 """

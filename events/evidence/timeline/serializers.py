@@ -1,4 +1,4 @@
-"""Shape of a trace as the API shows it."""
+"""Serializers of timelines, which the API calls traces."""
 
 from __future__ import annotations
 

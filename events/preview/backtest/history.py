@@ -1,4 +1,4 @@
-"""Reads the past of a rehearsal: the requests that a source accepted in a range, and what a connection made of them."""
+"""The past of a backtest: requests that a source accepted in a range, and their branches at a connection."""
 
 from __future__ import annotations
 

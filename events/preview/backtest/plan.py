@@ -1,4 +1,4 @@
-"""Plans a rehearsal: its rules as saving them would take them, frozen together with the transformation that they name.
+"""The plan of a backtest: rules as saving them would take them, frozen with the transformation that they name.
 
 A transformation that is changed while the rehearsal runs changes nothing in it.
 """

@@ -1,4 +1,4 @@
-"""Running rehearsals, in the bulk worker: in turns, page by page, with pauses that leave the machine to live traffic.
+"""The runner of backtests: in turns, page by page, with pauses that leave the machine to live traffic.
 
 A page is judged in memory and its progress saved at once. So whoever takes a rehearsal on, after a stop or a crash,
 goes on behind the last saved page; deduplication windows are opened anew by the requests before it.

@@ -1,4 +1,4 @@
-"""Starting and cancelling rehearsals, within the bounds of a team."""
+"""Backtests started and cancelled, within the bounds of a team."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which requests a rule of a custom response is for: plain tests on named values, all of which must hold.
+"""Matching of a custom response's rules: plain tests on named values, all of which must hold.
 
 A test is a value (equal to it), a list (one of them), or an object with `eq`, `in`, `exists`, `starts_with`. Numbers
 and numeric strings are equal, as they are in the filters of connections; there is no more of that language here.

@@ -1,4 +1,4 @@
-"""When a request says that it was sent, and whether that is near enough to now."""
+"""Freshness: the time at which a request says that it was sent, near enough to now or not."""
 
 from __future__ import annotations
 
