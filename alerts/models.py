@@ -42,6 +42,7 @@ class AlertChannel(Resource):
         db_table = "alerts_channel"
         verbose_name = "alert channel"
         constraints = [
+            # Readers: a channel asked for by name; the team's list by name.
             models.UniqueConstraint(
                 fields=["team", "name"], condition=models.Q(deleted_at=None), name="alert_channel_name_once_per_team"
             ),
@@ -87,6 +88,7 @@ class AlertRule(Resource):
         db_table = "alerts_rule"
         verbose_name = "alert rule"
         constraints = [
+            # Readers: a rule asked for by name; the team's list by name.
             models.UniqueConstraint(
                 fields=["team", "name"], condition=models.Q(deleted_at=None), name="alert_rule_name_once_per_team"
             ),
@@ -143,6 +145,7 @@ class Alert(models.Model):
         db_table = "alerts_alert"
         verbose_name = "alert"
         constraints = [
+            # No two alerts of a rule for one object at once. Nobody reads by it.
             models.UniqueConstraint(
                 fields=["rule_id", "object_id"],
                 condition=models.Q(status__in=["PENDING", "OPEN"]),

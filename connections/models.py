@@ -13,6 +13,7 @@ from teams.models import Resource, list_indexes
 
 class Connection(Resource):
     id = IdField(prefix="conn", primary_key=True)
+    # Readers of their indexes: the connections of a source or a destination, listed, counted or deleted with it.
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="connections")
     destination = models.ForeignKey(Destination, on_delete=models.PROTECT, related_name="connections")
     rules = JSONTextField(default=list, help_text="Normalised: deduplicate, transform, filter, delay, retry.")
@@ -30,6 +31,7 @@ class Connection(Resource):
 
     class Meta:
         constraints = [
+            # Reader: a connection asked for by source and name.
             models.UniqueConstraint(
                 fields=["source", "name"], condition=models.Q(deleted_at=None), name="connection_name_once_per_source"
             ),
@@ -56,6 +58,7 @@ class Transformation(Resource):
 
     class Meta:
         constraints = [
+            # Readers: a transformation asked for by name; the team's list by name.
             models.UniqueConstraint(
                 fields=["team", "name"], condition=models.Q(deleted_at=None), name="transformation_name_once_per_team"
             ),

@@ -53,6 +53,7 @@ class Destination(Resource):
 
     class Meta:
         constraints = [
+            # Readers: a destination asked for by name; the team's list by name.
             models.UniqueConstraint(
                 fields=["team", "name"], condition=models.Q(deleted_at=None), name="destination_name_once_per_team"
             ),

@@ -16,6 +16,7 @@ from teams.models import Resource, list_indexes
 class Source(Resource):
     id = IdField(prefix="src", primary_key=True)
     type = models.CharField(max_length=40, default="WEBHOOK")
+    # Readers of its index: making a slug, which must be new; the admin's search. Ingress has all slugs in its catalog.
     slug = models.CharField(max_length=40, unique=True)
     auth_type = models.CharField(max_length=40, null=True, blank=True)
     auth = EncryptedJSONField(null=True, blank=True)
@@ -33,6 +34,7 @@ class Source(Resource):
 
     class Meta:
         constraints = [
+            # Readers: a source asked for by name; the team's list by name.
             models.UniqueConstraint(
                 fields=["team", "name"], condition=models.Q(deleted_at=None), name="source_name_once_per_team"
             ),

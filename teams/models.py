@@ -38,6 +38,7 @@ class UserManager(BaseUserManager["User"]):
 
 class User(AbstractBaseUser, PermissionsMixin):
     id = IdField(prefix="usr", primary_key=True)
+    # Reader of its index: sign-in.
     email = models.EmailField(unique=True)
     name = models.CharField(max_length=155, blank=True)
     is_active = models.BooleanField(default=True)
@@ -71,13 +72,17 @@ class Role(models.TextChoices):
 
 
 class Membership(models.Model):
+    # Readers of their indexes: who is in a team; which teams a person is in.
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="memberships")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.MEMBER)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["team", "user"], name="membership_once")]
+        constraints = [
+            # Reader: the permission of each call, for one person's role in one team.
+            models.UniqueConstraint(fields=["team", "user"], name="membership_once")
+        ]
 
     def __str__(self) -> str:
         return f"{self.user} in {self.team} ({self.role})"
@@ -87,16 +92,22 @@ class Invitation(models.Model):
     """A place in a team for whoever has the token and the email's account, or makes it: see invitations.py."""
 
     id = IdField(prefix="inv", primary_key=True)
+    # Reader of its index: the team's list.
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="invitations")
     email = models.EmailField()
     role = models.CharField(max_length=10, choices=Role.choices)
+    # Reader of its index: whoever comes with the token.
     digest = models.CharField(max_length=64, unique=True)
+    # Reader of its index: what goes with a person who is removed.
     invited_by = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["team", "email"], name="invitation_once")]
+        constraints = [
+            # Reader: inviting, which replaces an earlier invitation.
+            models.UniqueConstraint(fields=["team", "email"], name="invitation_once")
+        ]
 
     def __str__(self) -> str:
         return f"{self.email} to {self.team} ({self.role})"
@@ -114,6 +125,7 @@ def list_indexes(kind: str, *, by_name: bool = False) -> list[models.Index]:
 class Resource(models.Model):
     """What a team configures: sources, destinations, connections. Deleted rows stay: evidence names them."""
 
+    # Reader of its index: what goes with a team that is removed, deleted rows included. Lists have their own.
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="%(class)ss")
     name = models.CharField(max_length=155)
     description = models.TextField(blank=True, default="")
@@ -121,7 +133,8 @@ class Resource(models.Model):
     deleted_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
-    # The configuration's version that the row was last saved under: see config_version.py.
+    # The configuration's version that the row was last saved under: see config_version.py. Readers of its index: the
+    # catalogs, for what is newer than they have seen.
     version = models.BigIntegerField(default=0, db_index=True)
 
     # Which columns the audit log and a plan show, and how the API spells them.
@@ -156,6 +169,7 @@ class ProjectSecrets(models.Model):
     team = models.OneToOneField(Team, on_delete=models.CASCADE, primary_key=True, related_name="secrets")
     api_key = EncryptedJSONField()
     api_key_id = models.TextField()
+    # Reader of its index: each call that comes with an API key.
     api_key_digest = models.CharField(max_length=64, unique=True)
     api_key_created_at = models.DateTimeField()
     api_key_rotated_at = models.DateTimeField(null=True, blank=True)
@@ -165,7 +179,7 @@ class ProjectSecrets(models.Model):
     signing_secret_rotated_at = models.DateTimeField(null=True, blank=True)
     previous_signing_secret = EncryptedJSONField(null=True, blank=True)
     previous_valid_until = models.DateTimeField(null=True, blank=True)
-    # Rises with every change; the delivery workers' catalog reads what is newer than it has seen.
+    # Rises with every change. Reader of its index: the delivery workers' catalog, for what is newer than it has seen.
     version = models.BigIntegerField(default=0, db_index=True)
 
     class Meta:
@@ -179,7 +193,9 @@ class SessionToken(models.Model):
     """A signed-in person's bearer token (`fhs_...`), kept as a digest only."""
 
     id = IdField(prefix="ses", primary_key=True)
+    # Reader of its index: a sign-in or a new password, which end sessions of the person.
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="session_tokens")
+    # Reader of its index: each call that comes with a session token.
     digest = models.CharField(max_length=64, unique=True)
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()

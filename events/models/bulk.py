@@ -73,7 +73,7 @@ class BulkOperation(models.Model):
         db_table = "bulk_operation"
         verbose_name = "bulk operation"
         constraints = [
-            # No two identical ones at once.
+            # No two identical ones at once. Reader: planning, which finds the one that goes on already.
             models.UniqueConstraint(
                 fields=["digest"],
                 condition=models.Q(status__in=["PLANNED", "RUNNING"]),

@@ -1,7 +1,8 @@
 """Evidence: requests, events, attempts and executions, partitioned by day on the id; counts of what was not stored.
 
-It names configuration by id, without foreign keys, since it outlives it. Its tables are made by SQL in the first
-migration; batches are written by named statements, the ORM serves lists, details and the admin.
+It names configuration by id, without foreign keys, since it outlives it. Its tables are made by SQL
+(`migrations/sql/`, with the reader of each index); batches are written by named statements, the ORM serves lists,
+details and the admin.
 """
 
 from __future__ import annotations

@@ -1,41 +1,30 @@
--- What tells the rollups of changes to rows that are counted already. Per statement, not per row, and for all but old
--- rows it is one look at the rows that the statement wrote: docs/decisions/0024.
+-- Late differences: what changes of old rows made of counts that are in the rollups already. The triggers write them in
+-- the changes' own transactions: per statement, not per row, and for all but old rows it is one look at the rows that
+-- the statement wrote. Counting folds them in: docs/decisions/0024. The columns are those of the rollups.
 
-CREATE FUNCTION metrics_minute_of(id text) RETURNS timestamptz LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    -- The first ten characters after the prefix are the milliseconds, in Crockford's base 32 (fasthook/lib/ids.py).
-    SELECT to_timestamp((sum(
-        (strpos('0123456789abcdefghjkmnpqrstvwxyz', substr(split_part(id, '_', 2), place, 1)) - 1)::bigint
-            << (5 * (10 - place))
-    )::bigint / 60000 * 60)::double precision)
-    FROM generate_series(1, 10) AS places (place)
-$$;
+CREATE TABLE metrics_requests_late (LIKE metrics_requests_minute);
+CREATE TABLE metrics_events_late (LIKE metrics_events_minute);
 
-CREATE FUNCTION metrics_latency_bin(latency integer) RETURNS smallint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    -- metrics/spec/latency.py.
-    SELECT (CASE
-        WHEN latency < 32 THEN greatest(latency, 0)
-        WHEN latency < 64 THEN 16 + (latency >> 1)
-        WHEN latency < 128 THEN 32 + (latency >> 2)
-        WHEN latency < 256 THEN 48 + (latency >> 3)
-        WHEN latency < 512 THEN 64 + (latency >> 4)
-        WHEN latency < 1024 THEN 80 + (latency >> 5)
-        WHEN latency < 2048 THEN 96 + (latency >> 6)
-        WHEN latency < 4096 THEN 112 + (latency >> 7)
-        WHEN latency < 8192 THEN 128 + (latency >> 8)
-        WHEN latency < 16384 THEN 144 + (latency >> 9)
-        WHEN latency < 32768 THEN 160 + (latency >> 10)
-        WHEN latency < 65536 THEN 176 + (latency >> 11)
-        WHEN latency < 131072 THEN 192 + (latency >> 12)
-        WHEN latency < 262144 THEN 208 + (latency >> 13)
-        WHEN latency < 524288 THEN 224 + (latency >> 14)
-        WHEN latency < 1048576 THEN 240 + (latency >> 15)
-        WHEN latency < 2097152 THEN 256 + (latency >> 16)
-        WHEN latency < 4194304 THEN 272 + (latency >> 17)
-        WHEN latency < 8388608 THEN 288 + (latency >> 18)
-        WHEN latency < 16777216 THEN 304 + (latency >> 19)
-        ELSE 335
-    END)::smallint
-$$;
+CREATE TABLE metrics_attempts_late (
+    at timestamptz NOT NULL,
+    team_id text COLLATE "C" NOT NULL,
+    connection_id text COLLATE "C" NOT NULL,
+    destination_id text COLLATE "C" NOT NULL,
+    status text NOT NULL,
+    error_code text,
+    response_status integer,
+    trigger text,
+    n bigint NOT NULL,
+    latency_sum bigint NOT NULL,
+    latency_max integer NOT NULL,
+    -- A difference has one bin of the histogram.
+    bin smallint NOT NULL
+);
+
+-- Readers: every question, for what changed late in a team's range.
+CREATE INDEX metrics_requests_late_team ON metrics_requests_late (team_id, at);
+CREATE INDEX metrics_events_late_team ON metrics_events_late (team_id, at);
+CREATE INDEX metrics_attempts_late_team ON metrics_attempts_late (team_id, at);
 
 CREATE FUNCTION metrics_note_requests() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -125,3 +114,24 @@ BEGIN
     RETURN NULL;
 END
 $$;
+
+CREATE TRIGGER requests_note_insert AFTER INSERT ON requests
+REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION metrics_note_requests();
+CREATE TRIGGER requests_note_update AFTER UPDATE ON requests
+REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION metrics_note_requests();
+CREATE TRIGGER requests_note_delete AFTER DELETE ON requests
+REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION metrics_note_requests();
+
+CREATE TRIGGER events_note_insert AFTER INSERT ON events
+REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION metrics_note_events();
+CREATE TRIGGER events_note_update AFTER UPDATE ON events
+REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION metrics_note_events();
+CREATE TRIGGER events_note_delete AFTER DELETE ON events
+REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION metrics_note_events();
+
+CREATE TRIGGER attempts_note_insert AFTER INSERT ON attempts
+REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION metrics_note_attempts();
+CREATE TRIGGER attempts_note_update AFTER UPDATE ON attempts
+REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION metrics_note_attempts();
+CREATE TRIGGER attempts_note_delete AFTER DELETE ON attempts
+REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION metrics_note_attempts();
