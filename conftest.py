@@ -22,6 +22,7 @@ from local.embedded import EmbeddedServices, make_throwaway_folder
 class ServiceAddresses:
     database_url: str
     redis_url: str
+    postgres_is_embedded: bool
 
 
 def _reserve_services() -> EmbeddedServices | None:
@@ -68,7 +69,8 @@ def services() -> Iterator[ServiceAddresses]:
     """Running Postgres and Redis: the throw-away ones, or those that the environment named."""
     if _services is not None:
         _services.start()
-    yield ServiceAddresses(os.environ["DATABASE_URL"], os.environ["REDIS_URL"])
+    embedded = _services is not None and _services.database_url is not None
+    yield ServiceAddresses(os.environ["DATABASE_URL"], os.environ["REDIS_URL"], postgres_is_embedded=embedded)
     if _services is not None:
         _services.stop()
 
