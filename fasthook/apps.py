@@ -14,6 +14,6 @@ class FastHookConfig(AppConfig):
     def ready(self) -> None:
         # Nudges go through the current Celery application; without this one they would go to Celery's default broker.
         import fasthook.celery  # noqa: F401
-        from fasthook import checks  # noqa: F401 - registers them
+        from fasthook.upgrade import earlier_build  # noqa: F401 - registers them
 
         start_reporting(settings.SENTRY_DSN)

@@ -14,8 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from fasthook.embedded import make_throwaway_folder, start_services
-from fasthook.embedded.binaries import POSTGRES_MAJOR
+from local.embedded import make_throwaway_folder, start_services
+from local.embedded.binaries import POSTGRES_MAJOR
 
 SCHEMA_FILE = Path(__file__).parent.parent / "docs" / "schema.sql"
 PARTITIONS = "*_" + "[0-9]" * 8

@@ -121,7 +121,10 @@ class Migration(migrations.Migration):
                     "channel_type",
                     models.TextField(choices=[("WEBHOOK", "Webhook"), ("EMAIL", "Email"), ("SLACK", "Slack")]),
                 ),
-                ("rule_id", fasthook.lib.model_fields.RefField(db_collation="C", help_text="Null for a test.", null=True)),
+                (
+                    "rule_id",
+                    fasthook.lib.model_fields.RefField(db_collation="C", help_text="Null for a test.", null=True),
+                ),
                 (
                     "kind",
                     models.TextField(

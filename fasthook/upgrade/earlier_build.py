@@ -1,4 +1,4 @@
-"""Refuses, before `migrate` changes anything, a database that was made before the migrations were squashed."""
+"""A system check before `migrate` changes anything: a database made before the migrations were squashed is refused."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from django.core.checks import CheckMessage, Error, Tags, register
 from django.db import connections
 from django.db.migrations.recorder import MigrationRecorder
 
-from fasthook.lib.wording import for_count
-from fasthook.migration_names import LATER, own_apps, own_migrations
+from fasthook.lib.plural import for_count
+from fasthook.upgrade.migration_names import LATER, own_apps, own_migrations
 
 SHOWN = 3
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 
 import pytest
 
-from fasthook.migration_names import INITIAL, LATER, own_apps, own_migrations
+from fasthook.upgrade.migration_names import INITIAL, LATER, own_apps, own_migrations
 
 
 def test_every_app_with_tables_begins_with_one_initial_migration() -> None:

@@ -1,4 +1,4 @@
-"""Migration names: which of this release's there are, and what a name says of when it may run.
+"""Migration names: those that this release has, and what a name says of when it may run.
 
 `0001_initial`, then `NNNN_before_...` (the previous release goes on while it runs and afterwards) or `NNNN_after_...`
 (the previous release must have ended): CONTRIBUTING.md.
