@@ -42,6 +42,6 @@ def _delete_connections(team: Team, *, now: datetime, **end: str) -> None:
     who = current_who()
     record_all([entry(who, "connection.deleted", row, before=show(row, row.shown_as)) for row in rows])
     Connection.objects.filter(id__in=[row.id for row in rows]).update(
-        deleted_at=stamp(now), settle_requested_at=now, updated_at=now, version=next_config_version()
+        deleted_at=stamp(now), reconcile_requested_at=now, updated_at=now, version=next_config_version()
     )
-    nudge_after_commit("settle")
+    nudge_after_commit("reconcile")

@@ -19,7 +19,7 @@ class Connection(Resource):
     rules = JSONTextField(default=list, help_text="Normalised: deduplicate, transform, filter, delay, retry.")
     paused_at = models.DateTimeField(null=True, blank=True)
     # Waiting work is to be brought in line with this row's state (events/lifecycle/reconcile.py); null when it is.
-    settle_requested_at = models.DateTimeField(null=True, blank=True)
+    reconcile_requested_at = models.DateTimeField(null=True, blank=True)
 
     shown_as = {
         **Resource.shown_as,
@@ -38,9 +38,9 @@ class Connection(Resource):
         ]
         indexes = [
             *list_indexes("connection", by_name=True),
-            # Read by settling every second: who has something to settle.
+            # Read by reconciliation every second: which rows ask for it.
             models.Index(
-                fields=["id"], condition=models.Q(settle_requested_at__isnull=False), name="connection_to_settle"
+                fields=["id"], condition=models.Q(reconcile_requested_at__isnull=False), name="connection_to_settle"
             ),
         ]
 

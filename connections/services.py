@@ -1,6 +1,6 @@
 """Connections: created and changed, with their two ends, their rules and their state.
 
-A change of state asks for settling: a stage above brings the waiting work in line with it.
+A change of state asks for reconciliation: a stage above brings the waiting work in line with it.
 """
 
 from __future__ import annotations
@@ -196,8 +196,8 @@ def _plan_change(
 
 def _with_settling(row: Connection, changes: dict[str, Any], *, now: datetime) -> PendingWrite[Connection]:
     if any(name in changes and changes[name] != getattr(row, name) for name in STATE_FIELDS):
-        changes = {**changes, "settle_requested_at": now}
-        nudge_after_commit("settle")
+        changes = {**changes, "reconcile_requested_at": now}
+        nudge_after_commit("reconcile")
     return PendingWrite(row, changes, created=False)
 
 

@@ -1,4 +1,4 @@
-"""The rules of a connection with their transformation settled: named and there, or inline and upserted by its name."""
+"""The rules of a connection with their transformation resolved: named and there, or inline and upserted by its name."""
 
 from __future__ import annotations
 

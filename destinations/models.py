@@ -35,7 +35,7 @@ class Destination(Resource):
     auth_type = models.CharField(max_length=40, null=True, blank=True)
     auth = EncryptedJSONField(null=True, blank=True)
     # Waiting work is to be brought in line with this row's state (events/lifecycle/reconcile.py); null when it is.
-    settle_requested_at = models.DateTimeField(null=True, blank=True)
+    reconcile_requested_at = models.DateTimeField(null=True, blank=True)
 
     shown_as = {
         **Resource.shown_as,
@@ -60,9 +60,9 @@ class Destination(Resource):
         ]
         indexes = [
             *list_indexes("destination"),
-            # Read by settling every second: who has something to settle.
+            # Read by reconciliation every second: which rows ask for it.
             models.Index(
-                fields=["id"], condition=models.Q(settle_requested_at__isnull=False), name="destination_to_settle"
+                fields=["id"], condition=models.Q(reconcile_requested_at__isnull=False), name="destination_to_settle"
             ),
         ]
 

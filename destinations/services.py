@@ -1,6 +1,6 @@
 """Destinations: created, changed, enabled, disabled and deleted.
 
-A change of state asks for settling: a stage above brings the waiting work in line with it.
+A change of state asks for reconciliation: a stage above brings the waiting work in line with it.
 """
 
 from __future__ import annotations
@@ -144,8 +144,8 @@ def _plan_change(
 
 def _plan_state(row: Destination, changes: dict[str, Any], *, now: datetime) -> PendingWrite[Destination]:
     if any(name in changes and changes[name] != getattr(row, name) for name in ("disabled_at", "deleted_at")):
-        changes = {**changes, "settle_requested_at": now}
-        nudge_after_commit("settle")
+        changes = {**changes, "reconcile_requested_at": now}
+        nudge_after_commit("reconcile")
     return PendingWrite(row, changes, created=False)
 
 

@@ -100,7 +100,7 @@ BEGIN
         IF EXISTS (SELECT FROM new_rows WHERE id < counted) THEN
             INSERT INTO metrics_events_late
                 (at, team_id, connection_id, source_id, destination_id, status, ignored, ignored_cause, error_code,
-                 response_status, n, tries)
+                 response_status, n, attempts)
             SELECT metrics_minute_of(id), team_id, connection_id, source_id, destination_id, status,
                 ignored_meta IS NOT NULL, ignored_cause, error_code, response_status, count(*), sum(attempts)
             FROM new_rows WHERE id < counted
@@ -111,7 +111,7 @@ BEGIN
         IF EXISTS (SELECT FROM old_rows WHERE id < counted) THEN
             INSERT INTO metrics_events_late
                 (at, team_id, connection_id, source_id, destination_id, status, ignored, ignored_cause, error_code,
-                 response_status, n, tries)
+                 response_status, n, attempts)
             SELECT metrics_minute_of(id), team_id, connection_id, source_id, destination_id, status,
                 ignored_meta IS NOT NULL, ignored_cause, error_code, response_status, -count(*), -sum(attempts)
             FROM old_rows WHERE id < counted
@@ -394,6 +394,38 @@ CREATE INDEX auth_permission_content_type_id_2f476e4b ON auth_permission USING b
 ALTER TABLE ONLY auth_permission
     ADD CONSTRAINT auth_permission_content_type_id_2f476e4b_fk_django_co FOREIGN KEY (content_type_id) REFERENCES django_content_type(id) DEFERRABLE INITIALLY DEFERRED;
 
+CREATE TABLE backtest (
+    id text NOT NULL COLLATE "C",
+    team_id text NOT NULL COLLATE "C",
+    connection_id text NOT NULL COLLATE "C",
+    source_id text NOT NULL COLLATE "C",
+    status text NOT NULL,
+    rules text NOT NULL,
+    sealed text,
+    range_from timestamp with time zone NOT NULL,
+    range_to timestamp with time zone NOT NULL,
+    "position" text NOT NULL COLLATE "C",
+    total_count integer NOT NULL,
+    done_count integer NOT NULL,
+    would_be jsonb NOT NULL,
+    was jsonb NOT NULL,
+    changes jsonb NOT NULL,
+    changed_count integer NOT NULL,
+    samples jsonb NOT NULL,
+    failure_message text,
+    requested_by text NOT NULL,
+    created_at timestamp with time zone NOT NULL,
+    started_at timestamp with time zone,
+    finished_at timestamp with time zone,
+    lease_until timestamp with time zone DEFAULT statement_timestamp() NOT NULL,
+    lease_token uuid,
+    claim_count smallint NOT NULL
+);
+ALTER TABLE ONLY backtest
+    ADD CONSTRAINT backtest_pkey PRIMARY KEY (id);
+CREATE INDEX backtest_connection ON backtest USING btree (connection_id, id);
+CREATE INDEX backtest_unfinished ON backtest USING btree (lease_until) WHERE (status = ANY (ARRAY['PLANNED'::text, 'RUNNING'::text]));
+
 CREATE TABLE bulk_operation (
     id text NOT NULL COLLATE "C",
     team_id text NOT NULL COLLATE "C",
@@ -420,7 +452,7 @@ CREATE TABLE bulk_operation (
     turn_at timestamp with time zone,
     lease_until timestamp with time zone DEFAULT statement_timestamp() NOT NULL,
     lease_token uuid,
-    tries smallint NOT NULL
+    claim_count smallint NOT NULL
 );
 ALTER TABLE ONLY bulk_operation
     ADD CONSTRAINT bulk_operation_pkey PRIMARY KEY (id);
@@ -458,7 +490,7 @@ CREATE TABLE connections_connection (
     paused_at timestamp with time zone,
     disabled_at timestamp with time zone,
     deleted_at timestamp with time zone,
-    settle_requested_at timestamp with time zone,
+    reconcile_requested_at timestamp with time zone,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
     version bigint NOT NULL
@@ -469,7 +501,7 @@ CREATE INDEX connection_by_created ON connections_connection USING btree (team_i
 CREATE INDEX connection_by_name ON connections_connection USING btree (team_id, name, id) WHERE (deleted_at IS NULL);
 CREATE INDEX connection_by_updated ON connections_connection USING btree (team_id, updated_at, id) WHERE (deleted_at IS NULL);
 CREATE UNIQUE INDEX connection_name_once_per_source ON connections_connection USING btree (source_id, name) WHERE (deleted_at IS NULL);
-CREATE INDEX connection_to_settle ON connections_connection USING btree (id) WHERE (settle_requested_at IS NOT NULL);
+CREATE INDEX connection_to_settle ON connections_connection USING btree (id) WHERE (reconcile_requested_at IS NOT NULL);
 CREATE INDEX connections_connection_destination_id_ea1930ef ON connections_connection USING btree (destination_id);
 CREATE INDEX connections_connection_destination_id_ea1930ef_like ON connections_connection USING btree (destination_id text_pattern_ops);
 CREATE INDEX connections_connection_id_cf1df00e_like ON connections_connection USING btree (id text_pattern_ops);
@@ -533,7 +565,7 @@ CREATE TABLE delivery_job (
     trigger text NOT NULL,
     body_size integer NOT NULL,
     has_payload boolean DEFAULT false NOT NULL,
-    tries smallint DEFAULT 0 NOT NULL,
+    claim_count smallint DEFAULT 0 NOT NULL,
     lease_token uuid,
     batch_operation_id text COLLATE "C",
     cancelled boolean DEFAULT false NOT NULL,
@@ -545,18 +577,18 @@ WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000', au
 ALTER TABLE ONLY delivery_job
     ADD CONSTRAINT delivery_job_pkey PRIMARY KEY (event_id);
 CREATE INDEX delivery_job_batch ON delivery_job USING btree (batch_operation_id) WHERE ((batch_operation_id IS NOT NULL) AND (rank >= 3));
-CREATE INDEX delivery_job_lane ON delivery_job USING btree (destination_id, rank, due_at);
+CREATE INDEX delivery_job_queue ON delivery_job USING btree (destination_id, rank, due_at);
 CREATE INDEX delivery_job_rules ON delivery_job USING btree (due_at) WHERE (rank = 4);
 
-CREATE TABLE delivery_lane (
+CREATE TABLE destination_lease (
     destination_id text NOT NULL COLLATE "C",
     owner uuid,
     owned_until timestamp with time zone NOT NULL,
     last_slot_at timestamp with time zone NOT NULL
 );
-ALTER TABLE ONLY delivery_lane
-    ADD CONSTRAINT delivery_lane_pkey PRIMARY KEY (destination_id);
-CREATE INDEX delivery_lane_owner ON delivery_lane USING btree (owner);
+ALTER TABLE ONLY destination_lease
+    ADD CONSTRAINT destination_lease_pkey PRIMARY KEY (destination_id);
+CREATE INDEX destination_lease_owner ON destination_lease USING btree (owner);
 
 CREATE TABLE destinations_destination (
     id text NOT NULL COLLATE "C",
@@ -575,7 +607,7 @@ CREATE TABLE destinations_destination (
     auth text,
     disabled_at timestamp with time zone,
     deleted_at timestamp with time zone,
-    settle_requested_at timestamp with time zone,
+    reconcile_requested_at timestamp with time zone,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
     version bigint NOT NULL,
@@ -587,7 +619,7 @@ ALTER TABLE ONLY destinations_destination
 CREATE INDEX destination_by_created ON destinations_destination USING btree (team_id, created_at, id) WHERE (deleted_at IS NULL);
 CREATE INDEX destination_by_updated ON destinations_destination USING btree (team_id, updated_at, id) WHERE (deleted_at IS NULL);
 CREATE UNIQUE INDEX destination_name_once_per_team ON destinations_destination USING btree (team_id, name) WHERE (deleted_at IS NULL);
-CREATE INDEX destination_to_settle ON destinations_destination USING btree (id) WHERE (settle_requested_at IS NOT NULL);
+CREATE INDEX destination_to_settle ON destinations_destination USING btree (id) WHERE (reconcile_requested_at IS NOT NULL);
 CREATE INDEX destinations_destination_id_6634d431_like ON destinations_destination USING btree (id text_pattern_ops);
 CREATE INDEX destinations_destination_team_id_656738a2 ON destinations_destination USING btree (team_id);
 CREATE INDEX destinations_destination_team_id_656738a2_like ON destinations_destination USING btree (team_id text_pattern_ops);
@@ -806,7 +838,7 @@ CREATE TABLE metrics_events_hour (
     error_code text,
     response_status integer,
     n bigint CONSTRAINT metrics_events_minute_n_not_null NOT NULL,
-    tries bigint CONSTRAINT metrics_events_minute_tries_not_null NOT NULL
+    attempts bigint CONSTRAINT metrics_events_minute_attempts_not_null NOT NULL
 );
 CREATE INDEX metrics_events_hour_at ON metrics_events_hour USING brin (at) WITH (autosummarize='on');
 CREATE INDEX metrics_events_hour_destination ON metrics_events_hour USING btree (team_id, destination_id, at) WHERE (connection_id > '*'::text);
@@ -826,7 +858,7 @@ CREATE TABLE metrics_events_late (
     error_code text,
     response_status integer,
     n bigint CONSTRAINT metrics_events_minute_n_not_null NOT NULL,
-    tries bigint CONSTRAINT metrics_events_minute_tries_not_null NOT NULL
+    attempts bigint CONSTRAINT metrics_events_minute_attempts_not_null NOT NULL
 );
 CREATE INDEX metrics_events_late_team ON metrics_events_late USING btree (team_id, at);
 
@@ -842,7 +874,7 @@ CREATE TABLE metrics_events_minute (
     error_code text,
     response_status integer,
     n bigint NOT NULL,
-    tries bigint NOT NULL
+    attempts bigint NOT NULL
 );
 CREATE INDEX metrics_events_minute_at ON metrics_events_minute USING brin (at) WITH (autosummarize='on');
 CREATE INDEX metrics_events_minute_destination ON metrics_events_minute USING btree (team_id, destination_id, at) WHERE (connection_id > '*'::text);
@@ -952,7 +984,7 @@ CREATE TABLE route_job (
     source_id text NOT NULL COLLATE "C",
     body_size integer NOT NULL,
     due_at timestamp with time zone NOT NULL,
-    tries smallint DEFAULT 0 NOT NULL,
+    claim_count smallint DEFAULT 0 NOT NULL,
     lease_token uuid,
     slow boolean DEFAULT false NOT NULL,
     batch_operation_id text COLLATE "C"
@@ -961,39 +993,7 @@ WITH (autovacuum_vacuum_scale_factor='0', autovacuum_vacuum_threshold='5000', au
 ALTER TABLE ONLY route_job
     ADD CONSTRAINT route_job_pkey PRIMARY KEY (request_id);
 CREATE INDEX route_job_batch ON route_job USING btree (batch_operation_id) WHERE (batch_operation_id IS NOT NULL);
-CREATE INDEX route_job_lane ON route_job USING btree (slow, due_at);
-
-CREATE TABLE rule_rehearsal (
-    id text NOT NULL COLLATE "C",
-    team_id text NOT NULL COLLATE "C",
-    connection_id text NOT NULL COLLATE "C",
-    source_id text NOT NULL COLLATE "C",
-    status text NOT NULL,
-    rules text NOT NULL,
-    sealed text,
-    range_from timestamp with time zone NOT NULL,
-    range_to timestamp with time zone NOT NULL,
-    "position" text NOT NULL COLLATE "C",
-    total_count integer NOT NULL,
-    done_count integer NOT NULL,
-    would_be jsonb NOT NULL,
-    was jsonb NOT NULL,
-    changes jsonb NOT NULL,
-    changed_count integer NOT NULL,
-    samples jsonb NOT NULL,
-    failure_message text,
-    requested_by text NOT NULL,
-    created_at timestamp with time zone NOT NULL,
-    started_at timestamp with time zone,
-    finished_at timestamp with time zone,
-    lease_until timestamp with time zone DEFAULT statement_timestamp() NOT NULL,
-    lease_token uuid,
-    tries smallint NOT NULL
-);
-ALTER TABLE ONLY rule_rehearsal
-    ADD CONSTRAINT rule_rehearsal_pkey PRIMARY KEY (id);
-CREATE INDEX rule_rehearsal_connection ON rule_rehearsal USING btree (connection_id, id);
-CREATE INDEX rule_rehearsal_unfinished ON rule_rehearsal USING btree (lease_until) WHERE (status = ANY (ARRAY['PLANNED'::text, 'RUNNING'::text]));
+CREATE INDEX route_job_due ON route_job USING btree (slow, due_at);
 
 CREATE TABLE sources_source (
     id text NOT NULL COLLATE "C",

@@ -1,7 +1,7 @@
 """Support staff's view of evidence and of waiting work: found by id, never counted, never changed.
 
 Headers, bodies, query strings and what transformations wrote are left out: they carry other people's credentials and
-data, and their teams have the API for them. Likewise filters of bulk operations and rules of rehearsals.
+data, and their teams have the API for them. Likewise filters of bulk operations and rules of backtests.
 DeduplicationKey and DiscardedRequests have composite keys, which Django's admin does not take.
 """
 
@@ -12,18 +12,18 @@ from django.contrib import admin
 from events.bulk.plan import cancel_operation
 from events.models import (
     Attempt,
+    Backtest,
     BulkOperation,
     DeliveryJob,
-    DeliveryLane,
+    DestinationLease,
     Event,
     Request,
     RouteJob,
-    RuleRehearsal,
     TransformationExecution,
 )
 from events.models.backtests import UNFINISHED
 from events.models.bulk import ONGOING
-from events.preview.backtest.services import cancel_rehearsal
+from events.preview.backtest.services import cancel_backtest
 from events.routing.decide import TRANSFORMATION_FAILED
 from fasthook.admin.actions import SafeAction, confirmed
 from fasthook.admin.fields import Shown, linked, moment
@@ -147,8 +147,8 @@ class BulkOperationAdmin(EvidenceAdmin):
     )
 
 
-@admin.register(RuleRehearsal)
-class RuleRehearsalAdmin(EvidenceAdmin):
+@admin.register(Backtest)
+class BacktestAdmin(EvidenceAdmin):
     found_by = {"rhr": "id", "conn": "connection_id"}
     # Filters and code may hold a team's data; an error in a sample may quote a request.
     exclude = ("rules", "samples")
@@ -160,7 +160,7 @@ class RuleRehearsalAdmin(EvidenceAdmin):
             label="Cancel",
             effect="It ends where it is; what it has found so far stays. Nothing that was delivered changes.",
             done="The rehearsal is cancelled.",
-            act=cancel_rehearsal,
+            act=cancel_backtest,
             is_open=lambda row: row.status in UNFINISHED,
         )
     )
@@ -169,7 +169,7 @@ class RuleRehearsalAdmin(EvidenceAdmin):
 @admin.register(RouteJob)
 class RouteJobAdmin(EvidenceAdmin):
     found_by = {"req": "request_id"}
-    list_display = ("request_id", moment("due_at"), "tries", "lease_token", _SOURCE)
+    list_display = ("request_id", moment("due_at"), "claim_count", "lease_token", _SOURCE)
 
 
 @admin.register(DeliveryJob)
@@ -181,12 +181,12 @@ class DeliveryJobAdmin(EvidenceAdmin):
         "rank",
         "attempt_number",
         "trigger",
-        "tries",
+        "claim_count",
         linked("destination_id"),
     )
 
 
-@admin.register(DeliveryLane)
-class DeliveryLaneAdmin(EvidenceAdmin):
+@admin.register(DestinationLease)
+class DestinationLeaseAdmin(EvidenceAdmin):
     found_by = {"des": "destination_id"}
     list_display = ("destination_id", moment("owned_until"), moment("last_slot_at"))

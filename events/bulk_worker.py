@@ -1,4 +1,4 @@
-"""The bulk worker's time: operations and rehearsals share it in turns of about two seconds, while both have work."""
+"""The bulk worker's time: operations and backtests share it in turns of about two seconds, while both have work."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import time
 
 from events.bulk import progress as operations
 from events.bulk.runner import take_turn
-from events.preview.backtest import progress as rehearsals
-from events.preview.backtest.runner import Rehearser
+from events.preview.backtest import progress as backtests
+from events.preview.backtest.runner import Backtester
 from fasthook.lib.nudge import nudge
 
 
@@ -16,19 +16,19 @@ class BulkWork:
     """One per bulk process."""
 
     def __init__(self) -> None:
-        # A rehearsal's turn is longer, since some cost much to take on. Operations have theirs in between its pages.
-        self._rehearser = Rehearser(give_way=take_turn)
+        # A backtest's turn is longer, since some cost much to take on. Operations have theirs in between its pages.
+        self._backtester = Backtester(give_way=take_turn)
 
     def drain(self, *, seconds: float, stopping: threading.Event) -> None:
         """Works on what is due until nothing is, or the time is over at the end of a turn."""
         over_at = time.monotonic() + seconds
         while not stopping.is_set() and time.monotonic() < over_at:
-            turns = [take_turn(stopping), self._rehearser.take_turn(stopping)]
+            turns = [take_turn(stopping), self._backtester.take_turn(stopping)]
             if not any(turns):
                 return
-        for stage, is_any_due in (("bulk", operations.is_any_due), ("rehearse", rehearsals.is_any_due)):
+        for stage, is_any_due in (("bulk", operations.is_any_due), ("backtest", backtests.is_any_due)):
             if is_any_due():
                 nudge(stage)
 
     def close(self) -> None:
-        self._rehearser.close()
+        self._backtester.close()

@@ -1,4 +1,4 @@
-"""Housekeeping: waking stages with something due, partitions ahead and behind, windows and rehearsals that are over."""
+"""Housekeeping: waking stages with something due, partitions ahead and behind, windows and backtests that are over."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import connection
 
 from events.bulk.results import fold_outcomes
-from events.models.backtests import RuleRehearsal
+from events.models.backtests import Backtest
 from events.models.bulk import BulkOperation
 from events.storage.partitions import ensure_partitions
 from events.storage.retention import drop_expired
@@ -21,19 +21,19 @@ from teams.models import SessionToken
 
 log = structlog.get_logger(__name__)
 
-# delivery_job has no index by due_at alone (a worker finds what is due lane by lane), so any job is a reason to ask.
+# delivery_job has no index by due_at alone (a worker finds what is due queue by queue), so any job is a reason to ask.
 _DUE = """
 SELECT
     EXISTS (SELECT 1 FROM route_job WHERE slow IN (false, true) AND due_at <= now())
         OR EXISTS (SELECT 1 FROM delivery_job WHERE rank = 4 AND due_at <= now()),
     EXISTS (SELECT 1 FROM delivery_job),
-    EXISTS (SELECT 1 FROM connections_connection WHERE settle_requested_at IS NOT NULL)
-        OR EXISTS (SELECT 1 FROM destinations_destination WHERE settle_requested_at IS NOT NULL),
-    EXISTS (SELECT 1 FROM rule_rehearsal WHERE status IN ('PLANNED', 'RUNNING') AND lease_until <= now()),
+    EXISTS (SELECT 1 FROM connections_connection WHERE reconcile_requested_at IS NOT NULL)
+        OR EXISTS (SELECT 1 FROM destinations_destination WHERE reconcile_requested_at IS NOT NULL),
+    EXISTS (SELECT 1 FROM backtest WHERE status IN ('PLANNED', 'RUNNING') AND lease_until <= now()),
     EXISTS (SELECT 1 FROM bulk_operation WHERE status IN ('PLANNED', 'RUNNING') AND lease_until <= now())
 """
 _PAGE = 5000
-_REHEARSALS_KEPT = timedelta(days=7)
+_BACKTESTS_KEPT = timedelta(days=7)
 
 
 def nudge_due_stages() -> None:
@@ -41,7 +41,7 @@ def nudge_due_stages() -> None:
     with connection.cursor() as cursor:
         cursor.execute(_DUE)
         due = cursor.fetchone()
-    for stage, is_due in zip(("route", "deliver", "settle", "rehearse", "bulk"), due, strict=True):
+    for stage, is_due in zip(("route", "deliver", "reconcile", "backtest", "bulk"), due, strict=True):
         if is_due:
             insist(stage)
 
@@ -63,7 +63,7 @@ def _chores(now: datetime) -> dict[str, Callable[[], Any]]:
     first_audit_id = first_id_at("aud", now - timedelta(days=settings.RETENTION_DAYS_AUDIT))
     ended_sessions = SessionToken.objects.filter(expires_at__lt=now)
     old_operations = BulkOperation.objects.filter(finished_at__lt=now - timedelta(days=retention_days["events"]))
-    old_rehearsals = RuleRehearsal.objects.filter(finished_at__lt=now - _REHEARSALS_KEPT)
+    old_backtests = Backtest.objects.filter(finished_at__lt=now - _BACKTESTS_KEPT)
     return {
         "partitions_made": lambda: ensure_partitions(now=now),
         "partitions_dropped": lambda: drop_expired(now=now, retention_days=retention_days),
@@ -75,7 +75,7 @@ def _chores(now: datetime) -> dict[str, Callable[[], Any]]:
         "sessions": lambda: ended_sessions.delete()[0],
         "outcomes": _fold_all,
         "operations": lambda: old_operations.delete()[0],
-        "rehearsals": lambda: old_rehearsals.delete()[0],
+        "backtests": lambda: old_backtests.delete()[0],
     }
 
 

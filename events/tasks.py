@@ -26,7 +26,7 @@ from fasthook.lib.outage_log import Outage
 
 ROUTE_S = 60.0
 AGAIN_S = 0.5
-SETTLE_S = 20.0
+RECONCILE_S = 20.0
 BULK_S = 10.0
 
 # Set when the worker is asked to stop: drains end after the batch they are at.
@@ -64,15 +64,15 @@ def deliver() -> None:
     _process.run(_process.deliverer.drain(stopping))
 
 
-@shared_task(name="events.tasks.settle", ignore_result=True)
-def settle() -> None:
-    begin("settle")
+@shared_task(name="events.tasks.reconcile", ignore_result=True)
+def reconcile() -> None:
+    begin("reconcile")
     with _unless_postgres_is_away():
-        reconcile_all(seconds=SETTLE_S)
+        reconcile_all(seconds=RECONCILE_S)
 
 
-@shared_task(name="events.tasks.rehearse", ignore_result=True)
-def rehearse() -> None:
+@shared_task(name="events.tasks.backtest", ignore_result=True)
+def backtest() -> None:
     _work_in_bulk()
 
 

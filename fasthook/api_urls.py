@@ -22,7 +22,7 @@ from events.evidence.backlog import count_backlog
 from events.evidence.executions_api import ExecutionViewSet
 from events.evidence.timeline.api import TraceViewSet
 from events.lifecycle.api import EventReplayViewSet, RequestReplayViewSet
-from events.preview.backtest.api import RehearsalViewSet
+from events.preview.backtest.api import BacktestViewSet
 from events.preview.dry_run_api import DryRunViewSet
 from events.preview.send_api import TestSendViewSet
 from metrics.api import MetricsViewSet
@@ -37,7 +37,7 @@ destinations: Callable[..., Any] = DestinationViewSet.as_view
 connections: Callable[..., Any] = ConnectionViewSet.as_view
 transformations: Callable[..., Any] = TransformationViewSet.as_view
 code_runs: Callable[..., Any] = CodeRunViewSet.as_view
-rehearsals: Callable[..., Any] = RehearsalViewSet.as_view
+rehearsals: Callable[..., Any] = BacktestViewSet.as_view
 metrics: Callable[..., Any] = MetricsViewSet.as_view
 alerts: Callable[..., Any] = AlertViewSet.as_view
 alert_rules: Callable[..., Any] = AlertRuleViewSet.as_view

@@ -113,8 +113,8 @@ def _delete_rows() -> None:
     from django.db import connection
 
     tables = (
-        "requests events event_payloads attempts transformation_executions route_job delivery_job delivery_lane"
-        " deduplication_key discarded_requests rule_rehearsal bulk_operation bulk_outcome connections_connection"
+        "requests events event_payloads attempts transformation_executions route_job delivery_job destination_lease"
+        " deduplication_key discarded_requests backtest bulk_operation bulk_outcome connections_connection"
         " connections_transformation"
         " destinations_destination sources_source teams_projectsecrets alerts_alert alerts_notification"
         " alerts_rule alerts_channel teams_team teams_auditentry"

@@ -53,7 +53,7 @@ class Crew:
         return False
 
     def end(self) -> None:
-        """Ends whoever still works. Postgres rolls back what was not committed."""
+        """Ends the processes that still work. Postgres rolls back what was not committed."""
         for process in self._processes:
             process.terminate()
         for process in self._processes:

@@ -97,7 +97,7 @@ class _Origin:
 
 
 class DayRows:
-    """The rows of one stretch: the same for the same `seed`, whoever asks and whenever."""
+    """The rows of one stretch: the same for the same `seed`, at any time."""
 
     def __init__(self, routes: SeedRoutes, stretch: Stretch, *, seed: str) -> None:
         self._rng = random.Random(f"{seed}/{stretch.day:%Y%m%d}")

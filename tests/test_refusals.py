@@ -12,7 +12,7 @@ import pytest
 from connections.models import Connection, Transformation
 from connections.tests.factories import ConnectionFactory
 from events.models import DeliveryJob
-from events.models.backtests import RuleRehearsal
+from events.models.backtests import Backtest
 from events.models.bulk import BulkOperation
 from events.tests.seed import make_event, make_request
 from fasthook.testing import ApiCaller
@@ -103,7 +103,7 @@ def ids(world: World, other_team: Team, client: ApiCaller) -> dict[str, str]:
     empty: Connection = ConnectionFactory(team=world.team, name="of-used")
     empty.rules = [{"type": "transform", "transformation_id": used.id}]
     empty.save(update_fields=["rules"])
-    over = RuleRehearsal.objects.create(
+    over = Backtest.objects.create(
         team_id=world.team.id,
         connection_id=project.connection.id,
         source_id=project.source.id,

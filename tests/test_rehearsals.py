@@ -1,4 +1,4 @@
-"""A rehearsal on the running product: over what really happened, through a stop of its worker, and cancelled."""
+"""A backtest on the running product: over what really happened, through a stop of its worker, and cancelled."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.waiting import wait_until
 
 DEDUPLICATE = {"type": "deduplicate", "window": 60_000, "include_fields": ["body.id"]}
 PAID = {"type": "filter", "body": {"kind": "paid"}}
-# Long enough that a page of the rehearsal's requests is several portions.
+# Long enough that a page of the backtest's requests is several portions.
 SLOW = """
 const until = Date.now() + 150;
 while (Date.now() < until) { }
@@ -25,17 +25,17 @@ def transform(code: str) -> dict[str, Any]:
     return {"type": "transform", "transformation": {"name": "slow", "code": code}}
 
 
-def read(account: Account, rehearsal: dict[str, Any]) -> dict[str, Any]:
-    return account.get(f"rehearsals/{rehearsal['id']}")
+def read(account: Account, backtest: dict[str, Any]) -> dict[str, Any]:
+    return account.get(f"rehearsals/{backtest['id']}")
 
 
-def wait_until_over(account: Account, rehearsal: dict[str, Any]) -> dict[str, Any]:
-    wait_until(lambda: read(account, rehearsal)["finished_at"], 45, lambda: str(read(account, rehearsal)))
-    return read(account, rehearsal)
+def wait_until_over(account: Account, backtest: dict[str, Any]) -> dict[str, Any]:
+    wait_until(lambda: read(account, backtest)["finished_at"], 45, lambda: str(read(account, backtest)))
+    return read(account, backtest)
 
 
-def wait_for_progress(account: Account, rehearsal: dict[str, Any]) -> dict[str, Any]:
-    return wait_until(lambda: (found := read(account, rehearsal))["done_count"] and found, 30, "a page is saved")
+def wait_for_progress(account: Account, backtest: dict[str, Any]) -> dict[str, Any]:
+    return wait_until(lambda: (found := read(account, backtest))["done_count"] and found, 30, "a page is saved")
 
 
 def test_changed_rules_are_replayed_over_what_happened(account: Account, receiver: Receiver) -> None:

@@ -17,7 +17,7 @@ from alerts.tests.seed import make_channel, make_rule
 from connections.models import Connection, Transformation
 from connections.tests.factories import ConnectionFactory
 from events.models import Event, TransformationExecution
-from events.models.backtests import RuleRehearsal
+from events.models.backtests import Backtest
 from events.models.bulk import BulkOperation, Kind
 from events.tests.seed import Project, make_attempt, make_event, make_request
 from fasthook.lib.clock import utc_now
@@ -134,8 +134,8 @@ def people(world: World) -> dict[str, str]:
     }
 
 
-def rehearsals(world: World) -> dict[str, str]:
-    row = RuleRehearsal.objects.create(
+def backtests(world: World) -> dict[str, str]:
+    row = Backtest.objects.create(
         team_id=world.team.id,
         connection_id=world.connection.id,
         source_id=world.connection.source_id,
@@ -215,7 +215,7 @@ MAKERS: tuple[Callable[[World], dict[str, str]], ...] = (
     configuration,
     evidence,
     transformations,
-    rehearsals,
+    backtests,
     bulk_operations,
     alerts,
     people,

@@ -1,4 +1,4 @@
-"""Notifications as rows: written in the commit of the change that they tell of, claimed by whoever sends, finished.
+"""Notifications as rows: written in the commit of the change that they tell of, claimed by the sender, finished.
 
 A claim is a lease, so what a killed worker had in its hands is sent again, once for each kill at most, under the same
 id. Of one rule on one channel they go in order: a later one waits until an earlier one is sent or given up.

@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
                 ("paused_at", models.DateTimeField(blank=True, null=True)),
                 ("disabled_at", models.DateTimeField(blank=True, null=True)),
                 ("deleted_at", models.DateTimeField(blank=True, null=True)),
-                ("settle_requested_at", models.DateTimeField(blank=True, null=True)),
+                ("reconcile_requested_at", models.DateTimeField(blank=True, null=True)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("updated_at", models.DateTimeField(auto_now=True)),
                 ("version", models.BigIntegerField(db_index=True, default=0)),
@@ -78,7 +78,7 @@ class Migration(migrations.Migration):
                         name="connection_by_name",
                     ),
                     models.Index(
-                        condition=models.Q(("settle_requested_at__isnull", False)),
+                        condition=models.Q(("reconcile_requested_at__isnull", False)),
                         fields=["id"],
                         name="connection_to_settle",
                     ),

@@ -49,7 +49,7 @@ def plan_routes(team: Team, order: Order, *, now: datetime) -> dict[str, Any]:
     _refuse_unreadable_code(team, _read(order))
     with transaction.atomic():
         answer = _plan(team, order, now=now)
-        # What was planned has asked for settling after the commit: there is none.
+        # What was planned has asked for reconciliation after the commit: there is none.
         transaction.set_rollback(True)
     return answer
 

@@ -244,13 +244,13 @@ def test_a_change_of_state_asks_for_settling_in_the_same_save(
     client: ApiCaller, body: dict[str, Any], nudges: list[str], method: str, suffix: str, sent: Any
 ) -> None:
     path = f"connections/{client.post('connections', body).json()['id']}"
-    assert (Connection.objects.get().settle_requested_at, nudges) == (None, [])
+    assert (Connection.objects.get().reconcile_requested_at, nudges) == (None, [])
     version = Connection.objects.get().version
     assert client.call(method, path + suffix, sent).status_code in (200, 204)
     row = Connection.objects.get()
-    assert row.settle_requested_at is not None
+    assert row.reconcile_requested_at is not None
     assert row.version > version
-    assert nudges == ["settle"]
+    assert nudges == ["reconcile"]
 
 
 @pytest.mark.parametrize(("do", "undo"), [("pause", "unpause"), ("disable", "enable")])
@@ -260,14 +260,14 @@ def test_undoing_asks_for_settling_and_repeating_does_not(
     path = f"connections/{client.post('connections', body).json()['id']}"
     for action in (do, do, undo, undo):
         assert client.put(f"{path}/{action}").status_code == 200
-    assert nudges == ["settle", "settle"]
+    assert nudges == ["reconcile", "reconcile"]
 
 
 def test_a_change_of_rules_asks_for_no_settling(client: ApiCaller, body: dict[str, Any], nudges: list[str]) -> None:
     path = f"connections/{client.post('connections', body).json()['id']}"
     rules = [{"type": "retry", "strategy": "linear", "interval": 60000, "count": 3}]
     assert client.patch(path, {"rules": rules}).json()["rules"] == rules
-    assert (Connection.objects.get().settle_requested_at, nudges) == (None, [])
+    assert (Connection.objects.get().reconcile_requested_at, nudges) == (None, [])
 
 
 @pytest.mark.parametrize("end", ["source", "destination"])
@@ -285,8 +285,8 @@ def test_an_end_with_connections_is_deleted_only_with_them(
     assert client.delete(f"{path}?cascade=true").status_code == 204
     assert client.get(path).status_code == 404
     assert client.get(f"connections/{connection_id}").status_code == 404
-    assert Connection.objects.get(id=connection_id).settle_requested_at is not None
-    assert "settle" in nudges
+    assert Connection.objects.get(id=connection_id).reconcile_requested_at is not None
+    assert "reconcile" in nudges
     bystander.refresh_from_db()
     assert bystander.deleted_at is None
 

@@ -62,7 +62,7 @@ class Migration(migrations.Migration):
                 ("auth", fasthook.lib.model_fields.EncryptedJSONField(blank=True, null=True)),
                 ("disabled_at", models.DateTimeField(blank=True, null=True)),
                 ("deleted_at", models.DateTimeField(blank=True, null=True)),
-                ("settle_requested_at", models.DateTimeField(blank=True, null=True)),
+                ("reconcile_requested_at", models.DateTimeField(blank=True, null=True)),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
                 ("updated_at", models.DateTimeField(auto_now=True)),
                 ("version", models.BigIntegerField(db_index=True, default=0)),
@@ -80,7 +80,7 @@ class Migration(migrations.Migration):
                         name="destination_by_updated",
                     ),
                     models.Index(
-                        condition=models.Q(("settle_requested_at__isnull", False)),
+                        condition=models.Q(("reconcile_requested_at__isnull", False)),
                         fields=["id"],
                         name="destination_to_settle",
                     ),

@@ -248,22 +248,22 @@ def test_disabling_and_enabling_ask_for_settling_each_time_and_once(client: ApiC
     destination_id = client.post("destinations", BILLING).json()["id"]
     assert nudges == []
     for action, disabled in (("disable", True), ("disable", True), ("enable", False), ("enable", False)):
-        Destination.objects.update(settle_requested_at=None)
+        Destination.objects.update(reconcile_requested_at=None)
         nudges.clear()
         before = Destination.objects.get()
         response = client.put(f"destinations/{destination_id}/{action}")
         row = Destination.objects.get()
         changed = (before.disabled_at is not None) != disabled
         assert (response.json()["disabled_at"] is not None) is disabled
-        assert (row.settle_requested_at is not None) is changed
+        assert (row.reconcile_requested_at is not None) is changed
         assert (row.version > before.version) is changed
-        assert nudges == (["settle"] if changed else [])
+        assert nudges == (["reconcile"] if changed else [])
 
 
 def test_a_change_of_config_asks_for_no_settling(client: ApiCaller, nudges: list[str]) -> None:
     destination_id = client.post("destinations", BILLING).json()["id"]
     client.patch(f"destinations/{destination_id}", {"config": {"rate_limit": 5}})
-    assert Destination.objects.get().settle_requested_at is None
+    assert Destination.objects.get().reconcile_requested_at is None
     assert nudges == []
 
 
@@ -272,8 +272,8 @@ def test_deleting_asks_for_settling(client: ApiCaller, nudges: list[str]) -> Non
     assert client.delete(f"destinations/{destination_id}").status_code == 204
     row = Destination.objects.get()
     assert row.deleted_at is not None
-    assert row.settle_requested_at is not None
-    assert nudges == ["settle"]
+    assert row.reconcile_requested_at is not None
+    assert nudges == ["reconcile"]
 
 
 def test_a_list_takes_the_same_queries_however_long_it_is(

@@ -1,6 +1,6 @@
 """A page of an operation: its effects and its position in one transaction, so it happens once or not at all.
 
-What is looked for is looked for before the gate is held, and looked at again under the locks: an event that was
+What matches is read before the configuration lock is held, and matched again under the locks: an event that was
 delivered in between is not sent again.
 """
 

@@ -21,7 +21,7 @@ from events.models.bulk import ONGOING, BulkOperation, BulkStatus
 # A page takes a second; one that had to look for long may be taken over, and is rolled back then.
 LEASE: Final = timedelta(seconds=15)
 # Claims without a page saved in between: then it is what ends its workers.
-MAX_TRIES: Final = 3
+MAX_CLAIMS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def claim(token: UUID) -> tuple[BulkOperation, Lease] | None:
             turn_at=Now(),
             lease_until=Now() + LEASE,
             lease_token=token,
-            tries=F("tries") + 1,
+            claim_count=F("claim_count") + 1,
         )
     return row, Lease(row.id, token)
 
@@ -82,7 +82,7 @@ def save_page(lease: Lease, operation: BulkOperation, counts: PageCounts, *, pos
         skipped=skipped,
         done_count=F("done_count") + counts.done,
         lease_until=Now() + LEASE,
-        tries=0,
+        claim_count=0,
     )
     if saved:
         operation.position, operation.skipped = position, skipped
@@ -92,8 +92,8 @@ def save_page(lease: Lease, operation: BulkOperation, counts: PageCounts, *, pos
 
 
 def release(lease: Lease, *, after: timedelta = timedelta()) -> None:
-    """Lets another worker go on from the last page; whoever else waits comes first."""
-    _write(lease, lease_until=Now() + after, lease_token=None, tries=0)
+    """Lets another worker go on from the last page; other operations that wait come first."""
+    _write(lease, lease_until=Now() + after, lease_token=None, claim_count=0)
 
 
 def complete(lease: Lease) -> bool:

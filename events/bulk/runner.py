@@ -19,7 +19,7 @@ from django.db import connection as database
 
 from events.bulk import progress
 from events.bulk.pages import Lost, run_page
-from events.bulk.progress import MAX_TRIES, Lease
+from events.bulk.progress import MAX_CLAIMS, Lease
 from events.bulk.results import fold_outcomes, has_waiting
 from events.bulk.selection import Selection, freeze
 from events.models.bulk import BulkOperation, Kind
@@ -53,8 +53,8 @@ def take_turn(stopping: threading.Event) -> bool:
 
 def _work_on(operation: BulkOperation, lease: Lease, stopping: threading.Event) -> None:
     try:
-        if operation.tries >= MAX_TRIES:
-            _fail(lease, f"INTERNAL_ERROR: this operation ended its worker {MAX_TRIES} times")
+        if operation.claim_count >= MAX_CLAIMS:
+            _fail(lease, f"INTERNAL_ERROR: this operation ended its worker {MAX_CLAIMS} times")
             return
         _run_pages(operation, lease, _selection_of(operation), stopping)
     except Lost:

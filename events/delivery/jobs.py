@@ -28,7 +28,7 @@ class ClaimedJob:
     attempt_number: int
     retry_number: int
     trigger: Trigger
-    tries: int
+    claim_count: int
     body_size: int
     has_payload: bool
     batch_operation_id: str | None

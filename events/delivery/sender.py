@@ -30,7 +30,7 @@ log = structlog.get_logger(__name__)
 
 AGAIN_S = 0.5
 STOP_S = 4.0
-MAX_TRIES = 3
+MAX_CLAIMS = 3
 
 
 class Sender:
@@ -181,8 +181,8 @@ class Sender:
 
     async def _attempt(self, job: ClaimedJob, queue: DestinationQueue) -> AttemptResult | None:
         """None when the lease could not be kept while the job waited here: somebody will claim it anew."""
-        if job.tries > MAX_TRIES:
-            message = f"delivering this event ended its worker {MAX_TRIES} times"
+        if job.claim_count > MAX_CLAIMS:
+            message = f"delivering this event ended its worker {MAX_CLAIMS} times"
             return fail_unsent(job, self._catalogs, "INTERNAL_ERROR", message)
         destination = self._catalogs.destinations.get(job.destination_id)
         grant = destination.target.grant if destination and destination.target else None

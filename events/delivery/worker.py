@@ -137,7 +137,7 @@ class Deliverer:
             await asyncio.sleep(AGAIN_S)
             return 0
         self._outage.over()
-        count_claim("deliver", [job.tries for job in claim.jobs], limit=request.limit)
+        count_claim("deliver", [job.claim_count for job in claim.jobs], limit=request.limit)
         for job in claim.jobs:
             self._held.add(job, leased_until=leased_until)
             self._demand.hold(job)

@@ -13,7 +13,7 @@ from events.states import Status
 
 COUNT_UP_TO: Final = 10_000
 
-# Of its destination's jobs, which the lane index holds together; those of one connection have no index of their own.
+# Of its destination's jobs, which the queue index holds together; those of one connection have no index of their own.
 _QUEUED = """
 SELECT count(*) FILTER (WHERE connection_id = %s), count(*)
 FROM (SELECT connection_id FROM delivery_job WHERE destination_id = %s LIMIT %s) AS job
@@ -34,7 +34,7 @@ def count_backlog(row: Connection) -> dict[str, Any] | None:
     if not (held or queued):
         return None
     return {
-        "settling": row.settle_requested_at is not None,
+        "settling": row.reconcile_requested_at is not None,
         "held": min(held, COUNT_UP_TO),
         "queued": min(queued, COUNT_UP_TO),
         "exact": held <= COUNT_UP_TO and of_destination <= COUNT_UP_TO,

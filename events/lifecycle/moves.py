@@ -65,7 +65,7 @@ class Replayed:
 def lock_jobs(door: Door, event_ids: Sequence[str]) -> Mapping[str, bool]:
     """Waits for the jobs of these events; those there are, and whether each is in flight.
 
-    Once in a transaction: whoever has locked jobs waits for no others.
+    Once in a transaction: a transaction that has locked jobs waits for no others.
     """
     with door.cursor() as cursor:
         cursor.execute(SQL["lock_jobs"], {"ids": list(event_ids)})
@@ -190,7 +190,7 @@ def _lock(
         return {}
     ids = list(event_ids)
     in_flight = lock_jobs(door, ids) if jobs is None else jobs
-    # One alone can be waited for: whoever holds it waits for nothing that is held here.
+    # One alone can be waited for: its holder waits for nothing that is held here.
     waiting = "" if len(ids) == 1 else "SKIP LOCKED"
     with door.cursor() as cursor:
         cursor.execute(SQL["lock_events"].replace("{waiting}", waiting), {"ids": ids, **_range(ids)})

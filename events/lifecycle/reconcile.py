@@ -1,7 +1,7 @@
 """Settling: bringing waiting work in line with a connection or destination that was paused, unpaused or ended.
 
-The change itself only marks its row (`settle_requested_at`) and nudges. Settling moves the work in pages, looking at
-the row anew under the configuration gate for each, and clears the mark when nothing is left to move: also what was in
+The change itself only marks its row (`reconcile_requested_at`) and nudges. Settling moves the work in pages, looking at
+the row anew under the configuration lock for each, and clears the mark when nothing is left to move: also what was in
 flight when the change came. A crash or a second worker does no harm.
 """
 
@@ -37,23 +37,23 @@ def reconcile_all(*, seconds: float) -> int:
     """Settles what asks for it, for at most about `seconds`; returns how many events were moved."""
     over_at = time.monotonic() + seconds
     total = 0
-    # Again, since a release may ask for the settling of a destination.
-    while moved := _settle_marked(over_at):
+    # Again, since a release may ask for the reconciliation of a destination.
+    while moved := _reconcile_marked(over_at):
         total += moved
     return total
 
 
-def _settle_marked(over_at: float) -> int:
+def _reconcile_marked(over_at: float) -> int:
     """Page by page in turns, so that a connection with a million events does not keep the others waiting."""
-    settle_pages = ((Connection, _settle_connection), (Destination, _settle_destination))
-    turns = deque((each, settle) for model, settle in settle_pages for each in _marked(model))
+    reconcile_pages = ((Connection, _reconcile_connection), (Destination, _reconcile_destination))
+    turns = deque((each, reconcile) for model, reconcile in reconcile_pages for each in _marked(model))
     moved: Counter[str] = Counter()
     while turns and time.monotonic() < over_at:
-        identifier, settle_page = turns.popleft()
-        page = _settle_page(identifier, settle_page)
+        identifier, reconcile_page = turns.popleft()
+        page = _reconcile_page(identifier, reconcile_page)
         if page:
             moved[identifier] += page
-            turns.append((identifier, settle_page))
+            turns.append((identifier, reconcile_page))
             nudge("deliver")
     for identifier, number in moved.items():
         log.info("events.reconciled", id=identifier, events=number)
@@ -62,20 +62,20 @@ def _settle_marked(over_at: float) -> int:
 
 
 def _marked(model: type[Connection | Destination]) -> list[str]:
-    marked = model._default_manager.filter(settle_requested_at__isnull=False)
-    return list(marked.order_by("settle_requested_at", "pk").values_list("pk", flat=True))
+    marked = model._default_manager.filter(reconcile_requested_at__isnull=False)
+    return list(marked.order_by("reconcile_requested_at", "pk").values_list("pk", flat=True))
 
 
-def _settle_page(identifier: str, settle_page: Callable[[str], int]) -> int:
+def _reconcile_page(identifier: str, reconcile_page: Callable[[str], int]) -> int:
     try:
-        return settle_page(identifier)
+        return reconcile_page(identifier)
     except OperationalError as error:
         if not isinstance(error.__cause__, psycopg.errors.LockNotAvailable):
             raise
         return 0  # the mark stays, so the next look goes on
 
 
-def _settle_connection(connection_id: str) -> int:
+def _reconcile_connection(connection_id: str) -> int:
     """One page; 0 when there is nothing to move now. Clears the mark when there never will be."""
     with transaction.atomic():
         lock_configuration_for_page(connection)
@@ -90,16 +90,16 @@ def _settle_connection(connection_id: str) -> int:
         else:
             moved = _count("release_held", id=row.id, limit=PAGE, rank=int(Rank.FIRST))
             if not moved and not _is_any_held("connection_id", row.id, [row.id]):
-                Connection.objects.filter(id=row.id).update(settle_requested_at=None)
+                Connection.objects.filter(id=row.id).update(reconcile_requested_at=None)
             return moved
         if moved or _count("count_jobs", by="connection_id", id=row.id):
             return moved
         if row.paused_at or not _is_any_held("connection_id", row.id, [row.id]):
-            Connection.objects.filter(id=row.id).update(settle_requested_at=None)
+            Connection.objects.filter(id=row.id).update(reconcile_requested_at=None)
         return moved
 
 
-def _settle_destination(destination_id: str) -> int:
+def _reconcile_destination(destination_id: str) -> int:
     with transaction.atomic():
         lock_configuration_for_page(connection)
         row = _take_row(Destination, destination_id)
@@ -114,7 +114,7 @@ def _settle_destination(destination_id: str) -> int:
                 return moved
             if _is_any_held("destination_id", row.id, connection_ids):
                 return moved
-        Destination.objects.filter(id=row.id).update(settle_requested_at=None)
+        Destination.objects.filter(id=row.id).update(reconcile_requested_at=None)
         return moved
 
 
@@ -129,9 +129,9 @@ def _is_any_held(by: str, identifier: str, connection_ids: list[str]) -> bool:
 
 
 def _take_row(model: type[Row], identifier: str) -> Row | None:
-    """The row if it is still marked and nobody else has it: another settler, whose page may yet be rolled back, or a
-    change, which holds the row while it waits for the gate. Waiting for that one here would be a deadlock."""
-    marked = model._default_manager.filter(pk=identifier, settle_requested_at__isnull=False)
+    """The row if it is still marked and nobody else has it: another worker, whose page may yet be rolled back, or a
+    change, which holds the row while it waits for the configuration lock. Waiting for that here would be a deadlock."""
+    marked = model._default_manager.filter(pk=identifier, reconcile_requested_at__isnull=False)
     return marked.select_for_update(skip_locked=True, no_key=True).first()
 
 

@@ -1,6 +1,6 @@
 """Every table of the data plane."""
 
-from events.models.backtests import RuleRehearsal as RuleRehearsal
+from events.models.backtests import Backtest as Backtest
 from events.models.bulk import BulkOperation as BulkOperation
 from events.models.bulk import BulkOutcome as BulkOutcome
 from events.models.evidence import Attempt as Attempt
@@ -14,5 +14,5 @@ from events.models.evidence import RequestStatus as RequestStatus
 from events.models.evidence import TransformationExecution as TransformationExecution
 from events.models.jobs import DeduplicationKey as DeduplicationKey
 from events.models.jobs import DeliveryJob as DeliveryJob
-from events.models.jobs import DeliveryLane as DeliveryLane
+from events.models.jobs import DestinationLease as DestinationLease
 from events.models.jobs import RouteJob as RouteJob

@@ -1,4 +1,4 @@
-"""The row of a rehearsal: what is replayed, how far it is, what has been found. How it gets on is in progress.py."""
+"""The row of a backtest: what is replayed, how far it is, what has been found. How it gets on is in progress.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 from fasthook.lib.model_fields import EncryptedJSONField, IdField, JSONTextField, RefField
 
 
-class RehearsalStatus(models.TextChoices):
+class BacktestStatus(models.TextChoices):
     PLANNED = "PLANNED"
     RUNNING = "RUNNING"
     COMPLETED = "COMPLETED"
@@ -16,17 +16,17 @@ class RehearsalStatus(models.TextChoices):
     CANCELLED = "CANCELLED"
 
 
-UNFINISHED = (RehearsalStatus.PLANNED, RehearsalStatus.RUNNING)
+UNFINISHED = (BacktestStatus.PLANNED, BacktestStatus.RUNNING)
 
 
-class RuleRehearsal(models.Model):
+class Backtest(models.Model):
     """Kept for a week. `lease_until` is when the next worker may take it on, and orders those that wait."""
 
     id = IdField(prefix="rhr", primary_key=True)
     team_id = RefField()
     connection_id = RefField()
     source_id = RefField()
-    status = models.TextField(choices=RehearsalStatus.choices, default=RehearsalStatus.PLANNED)
+    status = models.TextField(choices=BacktestStatus.choices, default=BacktestStatus.PLANNED)
     rules = JSONTextField(help_text="As they are shown: values of an inline transformation's env are masked.")
     sealed = EncryptedJSONField(null=True, help_text="The rules and the transformation as they run; null when over.")
     range_from = models.DateTimeField()
@@ -46,20 +46,20 @@ class RuleRehearsal(models.Model):
     finished_at = models.DateTimeField(null=True)
     lease_until = models.DateTimeField(db_default=Now())
     lease_token = models.UUIDField(null=True)
-    tries = models.SmallIntegerField(default=0, help_text="Claims since the last page that was saved.")
+    claim_count = models.SmallIntegerField(default=0, help_text="Claims since the last page that was saved.")
 
     class Meta:
-        db_table = "rule_rehearsal"
+        db_table = "backtest"
         verbose_name = "rehearsal"
         indexes = [
             # Readers: the claim, and beat's look for what is due.
             models.Index(
                 fields=["lease_until"],
                 condition=models.Q(status__in=["PLANNED", "RUNNING"]),
-                name="rule_rehearsal_unfinished",
+                name="backtest_unfinished",
             ),
             # Reader: the list of one connection.
-            models.Index(fields=["connection_id", "id"], name="rule_rehearsal_connection"),
+            models.Index(fields=["connection_id", "id"], name="backtest_connection"),
         ]
 
     def __str__(self) -> str:

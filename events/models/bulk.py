@@ -67,7 +67,7 @@ class BulkOperation(models.Model):
     turn_at = models.DateTimeField(null=True, help_text="When a worker last took it on.")
     lease_until = models.DateTimeField(db_default=Now())
     lease_token = models.UUIDField(null=True)
-    tries = models.SmallIntegerField(default=0, help_text="Claims since the last page that was saved.")
+    claim_count = models.SmallIntegerField(default=0, help_text="Claims since the last page that was saved.")
 
     class Meta:
         db_table = "bulk_operation"

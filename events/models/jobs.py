@@ -15,16 +15,16 @@ class RouteJob(models.Model):
     source_id = RefField()
     body_size = models.IntegerField()
     due_at = models.DateTimeField()
-    tries = models.SmallIntegerField(default=0)
+    claim_count = models.SmallIntegerField(default=0)
     lease_token = models.UUIDField(null=True)
-    slow = models.BooleanField(default=False, help_text="Its source's transformations take long: a lane of its own.")
+    slow = models.BooleanField(default=False, help_text="Its source's transformations take long: a queue of its own.")
     batch_operation_id = RefField(null=True)
 
     class Meta:
         db_table = "route_job"
         indexes = [
-            # Read by routing's claim: what is due in a lane, oldest first.
-            models.Index(fields=["slow", "due_at"], name="route_job_lane"),
+            # Read by routing's claim: what is due in a queue, oldest first.
+            models.Index(fields=["slow", "due_at"], name="route_job_due"),
             # Read by bulk operations: whether what they accepted is routed.
             models.Index(
                 fields=["batch_operation_id"],
@@ -57,7 +57,7 @@ class DeliveryJob(models.Model):
     trigger = models.TextField()
     body_size = models.IntegerField()
     has_payload = models.BooleanField(default=False)
-    tries = models.SmallIntegerField(default=0)
+    claim_count = models.SmallIntegerField(default=0)
     lease_token = models.UUIDField(null=True)
     batch_operation_id = RefField(null=True)
     cancelled = models.BooleanField(
@@ -68,7 +68,7 @@ class DeliveryJob(models.Model):
         db_table = "delivery_job"
         indexes = [
             # Read by delivery's claim: per destination what is leased, then what is due, in order of rank.
-            models.Index(fields=["destination_id", "rank", "due_at"], name="delivery_job_lane"),
+            models.Index(fields=["destination_id", "rank", "due_at"], name="delivery_job_queue"),
             # Read by routing: whose rules are to be run again.
             models.Index(fields=["due_at"], condition=models.Q(rank=Rank.RULES.value), name="delivery_job_rules"),
             # Read by bulk operations: how much of theirs waits. What is leased is not in it.
@@ -83,7 +83,7 @@ class DeliveryJob(models.Model):
         return self.event_id
 
 
-class DeliveryLane(models.Model):
+class DestinationLease(models.Model):
     """Which worker serves a destination just now, and how far the slots of its rate are given out."""
 
     destination_id = RefField(primary_key=True)
@@ -92,10 +92,10 @@ class DeliveryLane(models.Model):
     last_slot_at = models.DateTimeField()
 
     class Meta:
-        db_table = "delivery_lane"
+        db_table = "destination_lease"
         indexes = [
-            # Read by a worker that keeps or gives up its own lanes.
-            models.Index(fields=["owner"], name="delivery_lane_owner"),
+            # Read by a worker that keeps or gives up its own leases.
+            models.Index(fields=["owner"], name="destination_lease_owner"),
         ]
 
     def __str__(self) -> str:

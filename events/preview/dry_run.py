@@ -72,7 +72,7 @@ def dry_run(connection: Connection, subject: Subject, *, rules: object = None) -
         source_id=connection.source_id,
         created_at=subject.created_at,
         body_size=len(subject.message.body),
-        tries=0,
+        claim_count=0,
         message=subject.message,
         payload=rule_input(subject.message),
     )

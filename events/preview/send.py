@@ -1,6 +1,6 @@
 """Test sends: one request to a destination, built and sent as delivery does it, and the response.
 
-No evidence, no lane, no retry: what is kept is an entry of the audit log. How many run at once is bounded here, for
+No evidence, no queue, no retry: what is kept is an entry of the audit log. How many run at once is bounded here, for
 each web process; who may ask is the API's.
 """
 
@@ -140,7 +140,7 @@ def _read_headers(given: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _secrets(team: Team, *, now: datetime) -> tuple[str, ...]:
-    """Empty when there is nothing to sign with, or its key is lost: whoever needs them then fails, saying so."""
+    """Empty when there is nothing to sign with, or its key is lost: what needs them then fails, saying so."""
     try:
         secrets = read_signing_secrets(team.id)
     except ProjectSecrets.DoesNotExist:

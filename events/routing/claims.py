@@ -24,8 +24,8 @@ def claim_jobs(connection: Connection[Any], token: UUID, *, slow: bool, limit: i
         {"slow": slow, "limit": limit, "bytes": BATCH_BYTES, "lease_s": settings.ROUTE_LEASE_S, "token": token},
     ).fetchall()
     return [
-        RoutableRequest(request_id, source_id, time_of(request_id), body_size, tries, batch_operation_id)
-        for request_id, source_id, body_size, tries, batch_operation_id in sorted(rows)
+        RoutableRequest(request_id, source_id, time_of(request_id), body_size, claim_count, batch_operation_id)
+        for request_id, source_id, body_size, claim_count, batch_operation_id in sorted(rows)
     ]
 
 

@@ -1,6 +1,6 @@
 """Branching: what each live connection makes of a request. Decides only; routing reads and writes.
 
-Rules apply in the order deduplicate, transform, filter, delay. A branch begins with its deduplication key; whoever
+Rules apply in the order deduplicate, transform, filter, delay. A branch begins with its deduplication key; what
 evaluates it runs its transformation, if it has one, and finishes it with the outcome. Whether a key is taken is known
 only under its lock, so a branch carries it, and `dedup.py` judges all branches of a batch against the stored windows.
 """
@@ -23,7 +23,7 @@ from fasthook.lib.ids import new_id
 
 log = structlog.get_logger(__name__)
 
-MAX_TRIES = 3
+MAX_CLAIMS = 3
 # How the failure message of such an event begins.
 TRANSFORMATION_FAILED = "TRANSFORMATION_FAILED"
 
@@ -37,7 +37,7 @@ class RoutableRequest:
     source_id: str
     created_at: datetime
     body_size: int
-    tries: int
+    claim_count: int
     batch_operation_id: str | None = None
     message: Message | None = None
     payload: RuleInput | None = None
@@ -89,8 +89,8 @@ def begin_branch(request: RoutableRequest, connection: ConnectionEntry, *, enabl
     branch = Branch(new_id("evt"), request, connection, Status.QUEUED, due_at=request.created_at)
     if connection.destination_id not in enabled:
         return ignore(branch, IgnoredCause.DESTINATION_DISABLED, {"destination_id": connection.destination_id})
-    if request.tries > MAX_TRIES:
-        return _fail(branch, f"INTERNAL_ERROR: routing this request ended its worker {MAX_TRIES} times")
+    if request.claim_count > MAX_CLAIMS:
+        return _fail(branch, f"INTERNAL_ERROR: routing this request ended its worker {MAX_CLAIMS} times")
     if connection.fault is not None:
         return _fail(branch, f"INTERNAL_ERROR: {connection.fault}")
     if connection.rules.dedup is None or request.payload is None:

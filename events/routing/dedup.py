@@ -35,7 +35,7 @@ def judge_windows(
     """
     windows = dict(stored)
     opened: dict[tuple[str, bytes], Window] = {}
-    settled: dict[str, Branch] = {}
+    judged: dict[str, Branch] = {}
     for branch in sorted(branches, key=lambda branch: branch.request.id):
         dedup = branch.connection.rules.dedup
         if branch.dedup_key is None or dedup is None:
@@ -45,13 +45,11 @@ def judge_windows(
         if window is not None and branch.request.created_at < window.expires_at:
             # Its transformation, if it ran after all, ran for nothing: a duplicate ends before it.
             repeat = replace(branch, outcome=None)
-            settled[branch.event_id] = ignore(
-                repeat, IgnoredCause.DEDUPLICATED, {"first_request_id": window.request_id}
-            )
+            judged[branch.event_id] = ignore(repeat, IgnoredCause.DEDUPLICATED, {"first_request_id": window.request_id})
         else:
             expires_at = branch.request.created_at + timedelta(milliseconds=dedup.window_ms)
             windows[name] = opened[name] = Window(branch.request.id, expires_at)
-    return [settled.get(branch.event_id, branch) for branch in branches], opened
+    return [judged.get(branch.event_id, branch) for branch in branches], opened
 
 
 def read_windows(connection: Connection[Any], branches: Sequence[Branch]) -> dict[tuple[str, bytes], Window]:

@@ -1,7 +1,7 @@
 """Evaluation: what a batch's requests become under the configuration as this process knows it. Reads, writes nothing.
 
 It happens before routing's transaction, since payloads are large, and transformations may take a second each. What came
-out holds as long as what it rests on: routing looks once more under the configuration gate, and evaluates anew when
+out holds as long as what it rests on: routing looks once more under the configuration lock, and evaluates anew when
 something changed.
 """
 
@@ -215,7 +215,7 @@ def with_message(request: RoutableRequest, message: Message, *, parsed: bool) ->
         source_id=request.source_id,
         created_at=request.created_at,
         body_size=request.body_size,
-        tries=request.tries,
+        claim_count=request.claim_count,
         batch_operation_id=request.batch_operation_id,
         message=message,
         payload=rule_input(message) if parsed else None,

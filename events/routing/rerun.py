@@ -1,8 +1,8 @@
-"""Reevaluation: the rules of single events are run again, since a retry of what failed in its rules begins with them.
+"""Reruns: the rules of single events are run again, since a retry of what failed in its rules begins with them.
 
-Such an event waits in a job of rank 4. What comes of it is written on the same event, under the gate, if nothing that
-it rests on has changed: its payload, its execution, and its job on the way to delivery. Deduplication is not asked
-again, since the branch has its place in the window, and no delay is waited for.
+Such an event waits in a job of rank 4. The result is written on the same event under the configuration lock if nothing
+that it rests on has changed: payload, execution, and a job on the way to delivery. Deduplication is not judged again,
+since the branch has its place in the window, and no delay is waited for.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from connections.catalog import ConnectionEntry
 from connections.sandbox.child import SandboxUnavailable
 from connections.sandbox.jobs import Outcome, RunStatus
 from connections.transformations.catalog import TransformationEntry
-from events.routing.decide import MAX_TRIES, Branch, RoutableRequest, begin_branch, finish_branch, looks_into_payload
+from events.routing.decide import MAX_CLAIMS, Branch, RoutableRequest, begin_branch, finish_branch, looks_into_payload
 from events.routing.evaluate import Evaluator, read_messages, with_message
 from events.routing.write import write_outcomes
 from events.states import Status, Trigger, rank_of
@@ -55,14 +55,14 @@ class RulesJob:
     destination_id: str
     trigger: Trigger
     body_size: int
-    tries: int
+    claim_count: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Rerun:
     """Finished branches, and what they rest on: by connection the transformation that ran, None where there is none.
 
-    `postponed` jobs were not reached. What has neither is blocked: settling will end it.
+    `postponed` jobs were not reached. What has neither is blocked: reconciliation will end it.
     """
 
     branches: Sequence[Branch]
@@ -116,8 +116,8 @@ class Rerunner:
             self._outage.over()
 
     def _isolate_poison_candidates(self, jobs: list[RulesJob], token: UUID) -> list[RulesJob]:
-        """What its worker ended over again and again is run alone, so that only the culprit runs out of tries."""
-        candidates = [job for job in jobs if job.tries >= MAX_TRIES]
+        """What its worker ended over again and again is run alone, so that only the culprit runs out of claims."""
+        candidates = [job for job in jobs if job.claim_count >= MAX_CLAIMS]
         if not candidates or len(jobs) == 1:
             return jobs
         self._database.run(_return, [job.event_id for job in jobs if job is not candidates[0]], token)
@@ -153,7 +153,7 @@ class Rerunner:
         )
 
     def _live(self, job: RulesJob) -> ConnectionEntry | None:
-        """None while its connection or destination is disabled or gone: settling ends what waits for it then."""
+        """None while its connection or destination is disabled or gone: reconciliation ends what waits for it then."""
         entry = self._evaluator.connection(job.connection_id)
         return entry if entry and entry.enabled and self._evaluator.is_enabled(job.destination_id) else None
 
@@ -206,7 +206,7 @@ def _finish(branch: Branch, outcomes: Mapping[str, Outcome]) -> Branch:
 
 
 def _request(job: RulesJob) -> RoutableRequest:
-    return RoutableRequest(job.request_id, job.source_id, time_of(job.request_id), job.body_size, job.tries)
+    return RoutableRequest(job.request_id, job.source_id, time_of(job.request_id), job.body_size, job.claim_count)
 
 
 def _result(branch: Branch, *, trigger: Trigger) -> dict[str, Any]:
@@ -225,10 +225,7 @@ def _result(branch: Branch, *, trigger: Trigger) -> dict[str, Any]:
 def _claim(connection: Connection[Any], token: UUID) -> list[RulesJob]:
     params = {"limit": BATCH, "lease_s": settings.ROUTE_LEASE_S, "token": token}
     rows = connection.execute(SQL["claim_rules"], params).fetchall()
-    return [
-        RulesJob(event_id, request_id, source_id, connection_id, destination_id, Trigger(trigger), body_size, tries)
-        for event_id, request_id, source_id, connection_id, destination_id, trigger, body_size, tries in sorted(rows)
-    ]
+    return [RulesJob(*row[:5], Trigger(row[5]), *row[6:]) for row in sorted(rows)]  # type: ignore[call-arg]
 
 
 def _return(connection: Connection[Any], event_ids: Sequence[str], token: UUID, *, after_s: float = 0.0) -> None:

@@ -10,7 +10,7 @@ SLOW_S = 60.0
 
 
 class SlowSources:
-    """Sources whose transformations took long lately, and whether their lane may have work."""
+    """Sources whose transformations took long lately, and whether their queue may have work."""
 
     def __init__(self) -> None:
         self.may_wait = True

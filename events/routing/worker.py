@@ -1,7 +1,7 @@
 """Routing: claims accepted requests in batches and writes their branches, exactly once.
 
 One transaction per batch writes events, ignored branches, deduplication windows and delivery jobs, and deletes the
-route jobs. It holds the configuration gate (teams/config/lock.py), so what it writes is what the configuration says
+route jobs. It holds the configuration lock (teams/config/lock.py), so what it writes is what the configuration says
 at its commit: no event slips past a pause, none is left on hold after an unpause.
 """
 
@@ -23,7 +23,7 @@ from psycopg import Connection
 from connections.sandbox.child import SandboxUnavailable
 from events.routing.claims import claim_jobs, finish_jobs, postpone_jobs, return_jobs
 from events.routing.counts import count_routed
-from events.routing.decide import MAX_TRIES, RoutableRequest
+from events.routing.decide import MAX_CLAIMS, RoutableRequest
 from events.routing.dedup import take_windows
 from events.routing.evaluate import TRANSFORM_BUDGET_S, Evaluated, Evaluator
 from events.routing.rerun import Rerunner
@@ -135,7 +135,7 @@ class Router:
     def _claim(self, token: UUID, *, slow: bool, limit: int) -> list[RoutableRequest]:
         self._return_claimed()
         claimed = self._database.run(claim_jobs, token, slow=slow, limit=limit)
-        count_claim("route", [request.tries for request in claimed], limit=limit)
+        count_claim("route", [request.claim_count for request in claimed], limit=limit)
         return claimed
 
     def _route_claimed(
@@ -156,7 +156,7 @@ class Router:
 
     def _return_claimed(self) -> None:
         """A Postgres that is away or out of room is no fault of the requests: over it no lease need run out, and no
-        tries, however long it takes. What cannot be returned yet is returned before the next claim."""
+        claims, however long it takes. What cannot be returned yet is returned before the next claim."""
         if self._to_return is not None:
             try:
                 self._database.run(return_jobs, self._to_return.request_ids, self._to_return.token)
@@ -169,9 +169,9 @@ class Router:
     def _isolate_poison_candidates(self, requests: list[RoutableRequest], token: UUID) -> list[RoutableRequest]:
         """One of the requests whose workers ended again and again may be the cause: such are routed one by one.
 
-        The others of its batch are given back uncounted, so that only the culprit runs out of tries.
+        The others of its batch are given back uncounted, so that only the culprit runs out of claims.
         """
-        candidates = [request for request in requests if request.tries >= MAX_TRIES]
+        candidates = [request for request in requests if request.claim_count >= MAX_CLAIMS]
         if not candidates or len(requests) == 1:
             return requests
         self._database.run(return_jobs, [request.id for request in requests if request is not candidates[0]], token)
@@ -184,12 +184,12 @@ class Router:
         except psycopg.OperationalError:
             raise
         except SandboxUnavailable as error:
-            # The machine's fault: like a Postgres that is away, it uses up no tries.
+            # The machine's fault: like a Postgres that is away, it uses up no claims.
             return self._route_without_sandbox(requests, token, budget_s, error=error)
         except Exception:
             log.exception("route_batch.failed", request_ids=[request.id for request in requests])
             if len(requests) == 1:
-                return 0  # its lease runs out, and then its tries
+                return 0  # its lease runs out, and then its claims
         return sum(self._route([request], token, budget_s) for request in requests)
 
     def _route_without_sandbox(

@@ -57,7 +57,7 @@ _JOB_COLUMNS = {
     "body_size": "int4",
     "has_payload": "bool",
     "batch_operation_id": "text",
-    "tries": "int2",
+    "claim_count": "int2",
 }
 
 

@@ -21,7 +21,7 @@ def lock_configuration(cursor: Cursor[Any]) -> None:
 
 
 def lock_configuration_for_page(door: Door) -> None:
-    """Shared, until the transaction ends. Take it before any row is locked: whoever changes configuration waits for it
+    """Shared, until the transaction ends. Take it before any row is locked: a change of configuration waits for it
     while it holds rows of configuration."""
     with door.cursor() as cursor:
         # A page joins a thousand jobs to evidence by key. Over weeks of partitions the planner would rather read all of

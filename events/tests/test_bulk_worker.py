@@ -1,4 +1,4 @@
-"""Operations and rehearsals share the bulk worker: while both have work, neither waits for more than a turn."""
+"""Operations and backtests share the bulk worker: while both have work, neither waits for more than a turn."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from events import tasks
 from events.bulk import progress as operations
 from events.bulk import runner as bulk_running
 from events.bulk import selection
-from events.models.backtests import RehearsalStatus
+from events.models.backtests import BacktestStatus
 from events.models.bulk import BulkStatus
 from events.preview.backtest import history
-from events.preview.backtest import progress as rehearsals
-from events.preview.backtest import runner as rehearsal_running
+from events.preview.backtest import progress as backtests
+from events.preview.backtest import runner as backtest_running
+from events.tests.backtesting import DEDUPLICATE, SECOND, plan
 from events.tests.bulking import make_ended, start
-from events.tests.rehearsing import DEDUPLICATE, SECOND, plan
 from events.tests.seed import Project, make_request
 from fasthook.lib.clock import utc_now
 
@@ -34,8 +34,8 @@ def worker(team: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(selection, "EVENTS", 1)
     monkeypatch.setattr(history, "PAGE_REQUESTS", 1)
     monkeypatch.setattr(bulk_running, "TURN_S", 0.001)
-    monkeypatch.setattr(rehearsal_running, "GIVE_WAY_S", 0.0)
-    for module in (bulk_running, rehearsal_running):
+    monkeypatch.setattr(backtest_running, "GIVE_WAY_S", 0.0)
+    for module in (bulk_running, backtest_running):
         monkeypatch.setattr(module, "PAUSE_SHARE", 0.0)
     yield
     process.close()
@@ -45,7 +45,7 @@ def worker(team: Project, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def saved(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Whose pages were saved, in order."""
     order: list[str] = []
-    for progress, name in ((operations, "operation"), (rehearsals, "rehearsal")):
+    for progress, name in ((operations, "operation"), (backtests, "rehearsal")):
         monkeypatch.setattr(progress, "save_page", _noting(progress.save_page, name, order))
     return order
 
@@ -58,21 +58,21 @@ def _noting(save: Any, name: str, order: list[str]) -> Any:
     return noted
 
 
-@pytest.mark.parametrize("task", [tasks.bulk, tasks.rehearse])
+@pytest.mark.parametrize("task", [tasks.bulk, tasks.backtest])
 def test_pages_of_both_alternate_whichever_is_woken(team: Project, worker: None, saved: list[str], task: Any) -> None:
     now = utc_now()
     make_ended(team, PAGES, at=now - 30 * SECOND)
     began = (now - 2 * timedelta(hours=1)).replace(second=0, microsecond=0)
     for number in range(PAGES):
         make_request(team, began + number * SECOND)
-    operation, rehearsal = start(team), plan(team, began, DEDUPLICATE)
+    operation, backtest = start(team), plan(team, began, DEDUPLICATE)
     task()
     turns = [(name, len(list(pages))) for name, pages in groupby(saved)]
     assert max(length for _, length in turns[: 2 * PAGES - 1]) == 1, turns
     assert (saved.count("operation"), saved.count("rehearsal")) == (PAGES, PAGES)
     operation.refresh_from_db()
-    rehearsal.refresh_from_db()
-    assert (operation.status, rehearsal.status) == (BulkStatus.COMPLETED, RehearsalStatus.COMPLETED)
+    backtest.refresh_from_db()
+    assert (operation.status, backtest.status) == (BulkStatus.COMPLETED, BacktestStatus.COMPLETED)
 
 
 def test_a_rehearsal_that_was_cancelled_while_it_gave_way_writes_nothing_more(
@@ -81,15 +81,15 @@ def test_a_rehearsal_that_was_cancelled_while_it_gave_way_writes_nothing_more(
     began = (utc_now() - 2 * timedelta(hours=1)).replace(second=0, microsecond=0)
     for number in range(PAGES):
         make_request(team, began + number * SECOND)
-    rehearsal = plan(team, began, DEDUPLICATE)
+    backtest = plan(team, began, DEDUPLICATE)
     claim = operations.claim
 
     def cancel_once_begun(token: Any) -> Any:
         if saved:
-            rehearsals.cancel(rehearsal.id)
+            backtests.cancel(backtest.id)
         return claim(token)
 
     monkeypatch.setattr(operations, "claim", cancel_once_begun)
-    tasks.rehearse()
-    rehearsal.refresh_from_db()
-    assert (rehearsal.status, rehearsal.done_count, saved) == (RehearsalStatus.CANCELLED, 1, ["rehearsal"])
+    tasks.backtest()
+    backtest.refresh_from_db()
+    assert (backtest.status, backtest.done_count, saved) == (BacktestStatus.CANCELLED, 1, ["rehearsal"])

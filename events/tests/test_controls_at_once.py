@@ -66,7 +66,7 @@ class Crowd:
         enable_destination(self.project.team, self.project.destination.id, now=utc_now())
         time.sleep(self.random.random() / 5)
 
-    def settle(self) -> None:
+    def reconcile(self) -> None:
         reconcile_all(seconds=1)
 
     def work_in_bulk(self) -> None:
@@ -109,7 +109,7 @@ def test_controls_at_once_neither_block_each_other_nor_lose_an_event(
     crowd = Crowd(project, make_ended(project, EVENTS, at=utc_now() - timedelta(seconds=30)))
     door = DataConnection("test")
     parts = [
-        *(crowd.operate, crowd.operate, crowd.control, crowd.control_destination, crowd.settle, crowd.settle),
+        *(crowd.operate, crowd.operate, crowd.control, crowd.control_destination, crowd.reconcile, crowd.reconcile),
         *(crowd.work_in_bulk, lambda: crowd.deliver(door)),
     ]
     over_at = time.monotonic() + SECONDS
@@ -119,7 +119,7 @@ def test_controls_at_once_neither_block_each_other_nor_lose_an_event(
     reconcile_all(seconds=10)
     project.connection.refresh_from_db()
     project.destination.refresh_from_db()
-    assert (project.connection.settle_requested_at, project.destination.settle_requested_at) == (None, None)
+    assert (project.connection.reconcile_requested_at, project.destination.reconcile_requested_at) == (None, None)
     jobs = set(DeliveryJob.objects.filter(cancelled=False).values_list("event_id", flat=True))
     waiting = set(Event.objects.filter(status__in=["QUEUED", "SCHEDULED"]).values_list("id", flat=True)) | set(
         Event.objects.filter(next_attempt_at__isnull=False).values_list("id", flat=True)

@@ -201,7 +201,7 @@ def test_a_lease_that_ran_out_is_counted_where_it_is_claimed_again(
     try:
         accept(door, [captured(project)])
         accept(door, [captured(project)])
-        RouteJob.objects.filter(request_id=Request.objects.order_by("id")[0].id).update(tries=1)
+        RouteJob.objects.filter(request_id=Request.objects.order_by("id")[0].id).update(claim_count=1)
         router.route_batch()
     finally:
         door.close()
@@ -284,7 +284,7 @@ def test_a_retry_is_not_a_first_attempt(project: Project, counted: Counted) -> N
 
 def test_settled_events_are_counted(project: Project, counted: Counted) -> None:
     accept_and_route(project, 2)
-    change(project.connection, paused_at=utc_now(), settle_requested_at=utc_now())
+    change(project.connection, paused_at=utc_now(), reconcile_requested_at=utc_now())
     reconcile_all(seconds=5)
     assert counted()["events_settled"] == 2
     assert not DeliveryJob.objects.exists()

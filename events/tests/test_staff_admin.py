@@ -14,14 +14,14 @@ from django.urls import reverse
 
 from connections.models import Transformation
 from events.models import (
+    Backtest,
     BulkOperation,
     BulkOutcome,
     DeliveryJob,
-    DeliveryLane,
+    DestinationLease,
     Event,
     EventPayload,
     RouteJob,
-    RuleRehearsal,
     TransformationExecution,
 )
 from events.storage.partitions import ensure_partitions
@@ -99,7 +99,7 @@ def evidence(team: Project, other_team: Project, root: User, now: datetime) -> E
         cpu_us=1,
         created_at=now,
     )
-    RuleRehearsal.objects.create(
+    Backtest.objects.create(
         team_id=team.team.id,
         connection_id=team.connection.id,
         source_id=team.source.id,
@@ -124,7 +124,7 @@ def evidence(team: Project, other_team: Project, root: User, now: datetime) -> E
         requested_by="root@example.com",
         created_at=now,
     )
-    DeliveryLane.objects.create(destination_id=team.destination.id, owned_until=now, last_slot_at=now)
+    DestinationLease.objects.create(destination_id=team.destination.id, owned_until=now, last_slot_at=now)
     for each in (event, foreign):
         DeliveryJob.objects.create(
             event_id=each.id,

@@ -1,4 +1,4 @@
-"""Claims, records, settling and the tick beside 200,000 waiting jobs and days of evidence: what they really read."""
+"""Claims, records, reconciliation and the tick beside 200,000 waiting jobs and days of evidence: what they read."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL ena
 # As autovacuum leaves them when it comes by while there is nothing to do.
 _BELIEVED_EMPTY = """
 SELECT pg_restore_relation_stats('schemaname', 'public', 'relname', relname, 'relpages', 3, 'reltuples', 0::real)
-FROM unnest(ARRAY['delivery_job', 'route_job', 'delivery_lane']) AS queue (relname)
+FROM unnest(ARRAY['delivery_job', 'route_job', 'destination_lease']) AS queue (relname)
 """
 # Jobs of events that are there, and as many more of the same lanes as it takes.
 _ADD_JOBS = """
@@ -56,7 +56,7 @@ def backlog(readable: History) -> History:
     with connection.cursor() as cursor:
         cursor.execute(_ADD_JOBS, [JOBS])
         assert cursor.rowcount == JOBS
-        cursor.execute("ANALYZE delivery_job, connections_connection, destinations_destination, delivery_lane")
+        cursor.execute("ANALYZE delivery_job, connections_connection, destinations_destination, destination_lease")
     return readable
 
 
@@ -132,42 +132,42 @@ def test_recording_and_leases_touch_their_own_rows(backlog: History, explaining:
     release_destination_leases(raw, worker)
     assert len(explaining) == 5
     for reading in explaining:
-        assert reading.sequential <= {"delivery_lane"}, reading.statement
+        assert reading.sequential <= {"destination_lease"}, reading.statement
         assert reading.rows <= 10 * LIMIT, reading.statement
         assert reading.evidence_rows <= LIMIT
 
 
 @pytest.mark.parametrize("name", ["orders-1", "forms-1"])
 @pytest.mark.parametrize("state", ["paused_at", "deleted_at"])
-def test_settling_a_connection_reads_evidence_by_key(backlog: History, name: str, state: str) -> None:
+def test_reconciling_a_connection_reads_evidence_by_key(backlog: History, name: str, state: str) -> None:
     at = utc_now()
     identifier = backlog.names[name]
-    Connection.objects.filter(id=identifier).update(**{"paused_at": None, state: at, "settle_requested_at": at})
+    Connection.objects.filter(id=identifier).update(**{"paused_at": None, state: at, "reconcile_requested_at": at})
     with explained() as readings:
-        moved = reconcile._settle_connection(identifier)
+        moved = reconcile._reconcile_connection(identifier)
     assert 0 < moved <= reconcile.PAGE
-    check_settling(readings, most_jobs=JOBS)
+    check_reconciling(readings, most_jobs=JOBS)
 
 
 def test_unpausing_reads_held_events_alone(backlog: History) -> None:
     identifier = backlog.names["forms-1"]
-    Connection.objects.filter(id=identifier).update(paused_at=None, settle_requested_at=utc_now())
+    Connection.objects.filter(id=identifier).update(paused_at=None, reconcile_requested_at=utc_now())
     with explained() as readings:
-        moved = reconcile._settle_connection(identifier)
+        moved = reconcile._reconcile_connection(identifier)
     assert 0 < moved <= reconcile.PAGE
-    check_settling(readings, most_jobs=10)
+    check_reconciling(readings, most_jobs=10)
 
 
-def test_settling_a_destination_reads_evidence_by_key(backlog: History) -> None:
+def test_reconciling_a_destination_reads_evidence_by_key(backlog: History) -> None:
     identifier = backlog.names["to-warehouse"]
-    Destination.objects.filter(id=identifier).update(disabled_at=utc_now(), settle_requested_at=utc_now())
+    Destination.objects.filter(id=identifier).update(disabled_at=utc_now(), reconcile_requested_at=utc_now())
     with explained() as readings:
-        assert reconcile._settle_destination(identifier) == reconcile.PAGE
+        assert reconcile._reconcile_destination(identifier) == reconcile.PAGE
     # Its jobs are in an index of their own.
-    check_settling(readings, most_jobs=2 * reconcile.PAGE)
+    check_reconciling(readings, most_jobs=2 * reconcile.PAGE)
 
 
-def check_settling(readings: list[Reading], *, most_jobs: int) -> None:
+def check_reconciling(readings: list[Reading], *, most_jobs: int) -> None:
     for reading in readings:
         assert not any(table.startswith(("events_", "requests_")) for table in reading.sequential), reading.statement
         assert reading.evidence_rows <= 2 * reconcile.PAGE, reading.statement

@@ -90,7 +90,7 @@ class _Place:
 
 
 def _refuse_unstorable(value: Any) -> None:
-    """Postgres text holds no NUL, and whoever walks the value later may recurse: both are refused, naming the place."""
+    """Postgres text holds no NUL, and code that walks a value may recurse: both are refused, naming the place."""
     waiting = [_Place(value)]
     while waiting:
         place = waiting.pop()

@@ -12,7 +12,7 @@ TICK_TTL_S = 15
 
 
 def note_tick() -> None:
-    """Never raises. Redis being away is logged by whoever nudges."""
+    """Never raises. That Redis is away is logged where stages are nudged."""
     try:
         _redis().set(TICK_KEY, 1, ex=TICK_TTL_S)
     except redis.RedisError:

@@ -25,15 +25,15 @@ log = structlog.get_logger(__name__)
 STAGES = {
     "route": ("events.tasks.route", "route"),
     "deliver": ("events.tasks.deliver", "deliver"),
-    "settle": ("events.tasks.settle", "maintenance"),
-    "rehearse": ("events.tasks.rehearse", "bulk"),
+    "reconcile": ("events.tasks.reconcile", "maintenance"),
+    "backtest": ("events.tasks.backtest", "bulk"),
     "notify": ("alerts.tasks.notify", "maintenance"),
     "bulk": ("events.tasks.bulk", "bulk"),
 }
 
 # A mark whose message was lost (Redis flushed in between, a worker killed) stops nobody for longer than this.
 _MARK_TTL_MS = 1000
-# Workers at work begin anew at least once a second. Longer than this, whoever listens does not answer.
+# Workers at work begin anew at least once a second. A listener that is silent for longer does not answer.
 _BEGUN_TTL_MS = 3000
 # Beat says it again every second: what nobody fetched for longer would only pile up.
 _MESSAGE_LIFE_S = 10.0

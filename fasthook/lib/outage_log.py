@@ -1,6 +1,6 @@
 """An outage log: one line when something outside goes away and one when it is back, however many calls fail in between.
 
-How often it failed is counted by instruments; what is logged here is for people.
+How often it failed is counted by metrics; what is logged here is for people.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 _NAMED = re.compile(r"^-- :name (?P<name>\w+)\n(?P<sql>.*?)(?=^-- :name |\Z)", re.MULTILINE | re.DOTALL)
 
 # Plans are kept however their tables grow. One that was made while a queue was empty joins a long one row by row, in a
-# second; so whoever waited this long has plans made anew.
+# second; so a connection that waited this long has plans made anew.
 _STALE_S = 0.25
 
 # Claims join a few hundred jobs to evidence by primary key; on a day's fresh partition, without statistics yet, the

@@ -1,4 +1,4 @@
-"""Counters, gauges and histograms over a process's cells. What there is to measure is said in instruments.py.
+"""Metric types: counters, gauges and histograms over a process's metric values. What there is stands in registry.py.
 
 Counting costs a dictionary look-up and an addition under a lock. Labels are closed sets, declared with their values: a
 value that was not declared counts as OTHER instead of failing the work that is being counted.
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
-from fasthook.metrics.values import Cells
+from fasthook.metrics.values import MetricValues
 
 OTHER = "OTHER"
 Labels = tuple[str, ...]
@@ -22,18 +22,18 @@ Labels = tuple[str, ...]
 class Measure:
     """`places` gives the first cell of each combination of label values; with labels, OTHER is always one of them."""
 
-    __slots__ = ("_cells", "_other", "help", "labels", "name", "places", "width")
+    __slots__ = ("_other", "_values", "help", "labels", "name", "places", "width")
 
     def __init__(
-        self, cells: Cells, name: str, *, help: str, labels: Mapping[str, Sequence[str]], width: int = 1
+        self, values: MetricValues, name: str, *, help: str, labels: Mapping[str, Sequence[str]], width: int = 1
     ) -> None:
         self.name, self.help, self.labels, self.width = name, help, tuple(labels), width
-        self._cells = cells
+        self._values = values
         combinations = [*itertools.product(*labels.values())]
         other = (OTHER,) * len(labels)
         if labels:
             combinations.append(other)
-        first = cells.extend(len(combinations) * width)
+        first = values.extend(len(combinations) * width)
         self.places: dict[Labels, int] = {
             combination: first + position * width for position, combination in enumerate(combinations)
         }
@@ -47,9 +47,9 @@ class Counter(Measure):
 
     def add(self, amount: float = 1, *labels: str) -> None:
         place = self.places.get(labels, self._other)
-        cells = self._cells
-        with cells.lock:
-            cells.view[place] += amount
+        values = self._values
+        with values.lock:
+            values.view[place] += amount
 
 
 class Gauge(Measure):
@@ -59,9 +59,9 @@ class Gauge(Measure):
 
     def set(self, value: float, *labels: str) -> None:
         place = self.places.get(labels, self._other)
-        cells = self._cells
-        with cells.lock:
-            cells.view[place] = value
+        values = self._values
+        with values.lock:
+            values.view[place] = value
 
 
 class Histogram(Measure):
@@ -70,29 +70,35 @@ class Histogram(Measure):
     __slots__ = ("bounds",)
 
     def __init__(
-        self, cells: Cells, name: str, *, help: str, bounds: Sequence[float], labels: Mapping[str, Sequence[str]]
+        self,
+        values: MetricValues,
+        name: str,
+        *,
+        help: str,
+        bounds: Sequence[float],
+        labels: Mapping[str, Sequence[str]],
     ) -> None:
-        super().__init__(cells, name, help=help, labels=labels, width=len(bounds) + 2)
+        super().__init__(values, name, help=help, labels=labels, width=len(bounds) + 2)
         self.bounds = tuple(bounds)
 
     def observe(self, value: float, *labels: str) -> None:
         place = self.places.get(labels, self._other)
         bucket = place + bisect_left(self.bounds, value)
-        cells = self._cells
-        with cells.lock:
-            cells.view[bucket] += 1
-            cells.view[place + self.width - 1] += value
+        values = self._values
+        with values.lock:
+            values.view[bucket] += 1
+            values.view[place + self.width - 1] += value
 
-    def observe_all(self, values: Iterable[float], *labels: str) -> None:
+    def observe_all(self, observed: Iterable[float], *labels: str) -> None:
         """Many at once, for stages that work in batches."""
-        values = list(values)
+        observed = list(observed)
         place = self.places.get(labels, self._other)
-        buckets = [place + bisect_left(self.bounds, value) for value in values]
-        cells = self._cells
-        with cells.lock:
+        buckets = [place + bisect_left(self.bounds, value) for value in observed]
+        values = self._values
+        with values.lock:
             for bucket in buckets:
-                cells.view[bucket] += 1
-            cells.view[place + self.width - 1] += sum(values)
+                values.view[bucket] += 1
+            values.view[place + self.width - 1] += sum(observed)
 
 
 Kind = TypeVar("Kind", bound=Measure)
@@ -102,17 +108,17 @@ class Table:
     """All measures of a process, in one order that every process of this release shares."""
 
     def __init__(self) -> None:
-        self.cells = Cells()
+        self.values = MetricValues()
         self.measures: list[Measure] = []
 
     def counter(self, name: str, help: str, **labels: Sequence[str]) -> Counter:
-        return self._add(Counter(self.cells, name, help=help, labels=labels))
+        return self._add(Counter(self.values, name, help=help, labels=labels))
 
     def gauge(self, name: str, help: str, **labels: Sequence[str]) -> Gauge:
-        return self._add(Gauge(self.cells, name, help=help, labels=labels))
+        return self._add(Gauge(self.values, name, help=help, labels=labels))
 
     def histogram(self, name: str, help: str, bounds: Sequence[float], **labels: Sequence[str]) -> Histogram:
-        return self._add(Histogram(self.cells, name, help=help, bounds=bounds, labels=labels))
+        return self._add(Histogram(self.values, name, help=help, bounds=bounds, labels=labels))
 
     def _add(self, measure: Kind) -> Kind:
         self.measures.append(measure)
@@ -126,9 +132,9 @@ class Table:
 
     def publish(self, folder: Path, name: str) -> None:
         """From now on others read in `folder` what this process counts. OSError when it cannot be written."""
-        kept = [True] * len(self.cells.view)
+        kept = [True] * len(self.values.view)
         for measure in self.measures:
             if isinstance(measure, Gauge):
                 for place in measure.places.values():
                     kept[place] = False
-        self.cells.publish(folder, name, layout=self.layout, kept=kept)
+        self.values.publish(folder, name, layout=self.layout, kept=kept)

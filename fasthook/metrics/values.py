@@ -1,4 +1,4 @@
-"""A process's numbers as doubles in one array: in its memory at first, and once published in a file that others read.
+"""Metric values of a process as doubles in one array: in its memory at first, later in a file that others read.
 
 A file has one living owner (flock) and is taken over by the next process of the same name, which counts on in it. So a
 count never falls when a process dies, and there are never more files than there were processes at one time.
@@ -16,19 +16,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-CELL_BYTES = 8
-# Of the owner, before all other cells. Its pid means something only to those who share its pid namespace.
+VALUE_BYTES = 8
+# Of the owner, before all other values. Its pid means something only to those who share its pid namespace.
 PID, PID_NAMESPACE = 0, 1
-HEADER_CELLS = 4
+HEADER_VALUES = 4
 _FOLDER_LOCK = "lock"
 
 
-class Cells:
+class MetricValues:
     """`view[place] += amount` under `lock`: several threads count, and one of them must not lose another's."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.view: memoryview[float] = _private(HEADER_CELLS)
+        self.view: memoryview[float] = _private(HEADER_VALUES)
         self._map: mmap.mmap | None = None
         os.register_at_fork(after_in_child=self._forget)
 
@@ -37,7 +37,7 @@ class Cells:
         return self._map is not None
 
     def extend(self, count: int) -> int:
-        """The place of the first of `count` more cells. Not once published."""
+        """The place of the first of `count` more values. Not once published."""
         assert self._map is None, "what is published has a fixed layout"
         place = len(self.view)
         self.view = _private(place + count)
@@ -46,12 +46,12 @@ class Cells:
     def publish(self, folder: Path, name: str, *, layout: str, kept: Sequence[bool]) -> None:
         """Goes on in a file of this name and adds what was counted so far. OSError when the folder cannot be used.
 
-        `layout` stands for the meaning of the cells; files of another layout that nobody owns are removed. Of what the
-        last owner left, cells that are not `kept` begin at zero.
+        `layout` stands for the meaning of the values; files of another layout that nobody owns are removed. Of what the
+        last owner left, values that are not `kept` begin at zero.
         """
         with self.lock:
             assert self._map is None, "published already"
-            file = _take_over(folder, name, layout=layout, size=len(self.view) * CELL_BYTES)
+            file = _take_over(folder, name, layout=layout, size=len(self.view) * VALUE_BYTES)
             view = memoryview(file).cast("d")
             for place, own in enumerate(self.view):
                 view[place] = view[place] + own if kept[place] else own
@@ -83,7 +83,7 @@ class Published:
     name: str
     number: int
     is_alive: bool
-    cells: Sequence[float]
+    values: Sequence[float]
 
 
 def read_published(folder: Path, *, layout: str, count: int) -> list[Published]:
@@ -93,10 +93,10 @@ def read_published(folder: Path, *, layout: str, count: int) -> list[Published]:
         for path in sorted(folder.glob(f"{layout}.*")):
             _, name, number = path.name.split(".")
             with path.open("r+b", buffering=0) as file:
-                content = file.read(count * CELL_BYTES)
-                if len(content) == count * CELL_BYTES:
-                    cells = memoryview(content).cast("d")
-                    found.append(Published(name, int(number), not _lock_at_once(file.fileno()), cells))
+                content = file.read(count * VALUE_BYTES)
+                if len(content) == count * VALUE_BYTES:
+                    values = memoryview(content).cast("d")
+                    found.append(Published(name, int(number), not _lock_at_once(file.fileno()), values))
     return found
 
 
@@ -109,7 +109,7 @@ def pid_namespace() -> int:
 
 
 def _private(count: int) -> memoryview[float]:
-    return memoryview(bytearray(count * CELL_BYTES)).cast("d")
+    return memoryview(bytearray(count * VALUE_BYTES)).cast("d")
 
 
 def _take_over(folder: Path, name: str, *, layout: str, size: int) -> mmap.mmap:

@@ -53,10 +53,10 @@ _GROUPS: Final = (
         "Work",
         (
             ("events.BulkOperation", "playlist_play"),
-            ("events.RuleRehearsal", "science"),
+            ("events.Backtest", "science"),
             ("events.RouteJob", "pending"),
             ("events.DeliveryJob", "schedule_send"),
-            ("events.DeliveryLane", "speed"),
+            ("events.DestinationLease", "speed"),
         ),
     ),
 )

@@ -27,8 +27,8 @@ class Instruments(Collector):
 
     def collect(self) -> Iterator[Metric]:
         published = self._published()
-        counted = _added([each.cells for each in published])
-        living = _added([each.cells for each in published if each.is_alive])
+        counted = _added([each.values for each in published])
+        living = _added([each.values for each in published if each.is_alive])
         for measure in self._table.measures:
             yield _family(measure, living if isinstance(measure, Gauge) else counted)
         yield _living_processes(published)
@@ -36,37 +36,37 @@ class Instruments(Collector):
 
     def _published(self) -> list[Published]:
         """A process that could not publish still answers for itself."""
-        own = Published("unpublished", 0, is_alive=True, cells=self._table.cells.view.tolist())
+        own = Published("unpublished", 0, is_alive=True, values=self._table.values.view.tolist())
         try:
-            published = read_published(self._folder, layout=self._table.layout, count=len(own.cells))
+            published = read_published(self._folder, layout=self._table.layout, count=len(own.values))
         except OSError:
             return [own]
-        return published if self._table.cells.is_published else [*published, own]
+        return published if self._table.values.is_published else [*published, own]
 
 
 def _added(arrays: Sequence[Sequence[float]]) -> Sequence[float]:
-    return [sum(cells) for cells in zip(*arrays, strict=True)]
+    return [sum(values) for values in zip(*arrays, strict=True)]
 
 
-def _family(measure: Measure, cells: Sequence[float]) -> Metric:
+def _family(measure: Measure, values: Sequence[float]) -> Metric:
     family: Metric
     if isinstance(measure, Histogram):
         family = HistogramMetricFamily(measure.name, measure.help, labels=measure.labels)
-        for labels, place in _shown(measure, cells):
-            counts = cells[place : place + measure.width - 1]
-            family.add_metric(labels, _buckets(measure.bounds, counts), cells[place + measure.width - 1])
+        for labels, place in _shown(measure, values):
+            counts = values[place : place + measure.width - 1]
+            family.add_metric(labels, _buckets(measure.bounds, counts), values[place + measure.width - 1])
         return family
     kind = GaugeMetricFamily if isinstance(measure, Gauge) else CounterMetricFamily
     family = kind(measure.name, measure.help, labels=measure.labels)
-    for labels, place in _shown(measure, cells):
-        family.add_metric(labels, cells[place])
+    for labels, place in _shown(measure, values):
+        family.add_metric(labels, values[place])
     return family
 
 
-def _shown(measure: Measure, cells: Sequence[float]) -> Iterator[tuple[Labels, int]]:
+def _shown(measure: Measure, values: Sequence[float]) -> Iterator[tuple[Labels, int]]:
     """Every declared combination from the start, so that rates begin at zero; OTHER only when it was needed."""
-    for labels, place in measure.places.items() if cells else ():
-        if OTHER not in labels or any(cells[place : place + measure.width]):
+    for labels, place in measure.places.items() if values else ():
+        if OTHER not in labels or any(values[place : place + measure.width]):
             yield labels, place
 
 

@@ -29,7 +29,7 @@ def process_samples(living: Iterable[Published]) -> Iterator[Metric]:
     start = GaugeMetricFamily("fasthook_process_start_time_seconds", "When it started, Unix time.", labels=labels)
     here = pid_namespace()
     for each in living:
-        usage = _usage(int(each.cells[PID])) if each.cells[PID_NAMESPACE] == here else None
+        usage = _usage(int(each.values[PID])) if each.values[PID_NAMESPACE] == here else None
         if usage is not None:
             memory.add_metric([each.name, str(each.number)], usage.resident_bytes)
             cpu.add_metric([each.name, str(each.number)], usage.cpu_seconds)

@@ -1,4 +1,4 @@
-"""GET /metrics of the web role: the instruments of every process that shares the data folder, and what waits."""
+"""GET /metrics of the web role: the metrics of every process that shares the data folder, and what waits."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ _SUMS = {
     # Ignored branches never were deliveries: only `ignored` counts them. They all are CANCELLED.
     "events": {
         "count": "sum(n) FILTER (WHERE NOT ignored)",
-        "tries": "sum(tries) FILTER (WHERE NOT ignored)",
+        "attempts": "sum(attempts) FILTER (WHERE NOT ignored)",
         "delivered": "sum(n) FILTER (WHERE status = 'SUCCESSFUL')",
         "failed": "sum(n) FILTER (WHERE status = 'FAILED')",
         "queued": "sum(n) FILTER (WHERE status = 'QUEUED')",

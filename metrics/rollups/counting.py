@@ -1,7 +1,7 @@
 """Counting of rollups: hour by hour, once rows are old enough; late differences are folded in.
 
 Every change of an old row must be either in the rows when they are counted or in the _late tables, never in both and
-never in neither. So what is about to be counted is announced first (`late_before`); counting begins when whoever may
+never in neither. So what is about to be counted is announced first (`late_before`); counting begins when what may
 not have seen that has ended; and one snapshot serves to count the rows and to throw away the differences that they
 hold already.
 """

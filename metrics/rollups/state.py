@@ -10,7 +10,7 @@ from django.db import connection
 
 from metrics.rollups.tables import ROLLUPS
 
-# Key of a Postgres advisory lock: whoever writes rollups has it. Triggers only add to the _late tables and need none.
+# Key of a Postgres advisory lock: the writer of rollups has it. Triggers only add to the _late tables and need none.
 _LOCK = 4_271_009
 
 

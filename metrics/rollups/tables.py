@@ -72,7 +72,7 @@ EVENTS = Rollup(
         "error_code": "row.error_code",
         "response_status": "row.response_status",
     },
-    sums={"n": "1", "tries": "row.attempts"},
+    sums={"n": "1", "attempts": "row.attempts"},
 )
 ATTEMPTS = Rollup(
     evidence="attempts",

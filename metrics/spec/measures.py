@@ -75,7 +75,7 @@ EVENTS = Resource(
             for name in ("delivered", "failed", "queued", "scheduled", "hold", "cancelled", "ignored")
         ],
         _rate("error_rate", "failed", "failed", "delivered"),
-        _average("avg_attempts", "tries"),
+        _average("avg_attempts", "attempts"),
     ),
     dimensions=(
         "source_id",

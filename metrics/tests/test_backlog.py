@@ -60,8 +60,8 @@ def test_each_stage_tells_how_much_waits_and_since_when() -> None:
             request_id=new_id("req"), source_id="src_1", body_size=1, due_at=utc_now() - timedelta(seconds=age_s)
         )
     add_job("des_1", due_in_s=-20)
-    change(project.connection, settle_requested_at=utc_now() - timedelta(seconds=7))
-    change(add_destination(project), settle_requested_at=utc_now())
+    change(project.connection, reconcile_requested_at=utc_now() - timedelta(seconds=7))
+    change(add_destination(project), reconcile_requested_at=utc_now())
     found = stages()
     assert {name: jobs for name, (jobs, _) in found.items()} == {"route": 2, "deliver": 1, "settle": 2}
     assert found["route"][1] == pytest.approx(50, abs=5)

@@ -53,7 +53,7 @@ def test_counts_of_the_living_and_the_dead_add_up_and_gauges_only_of_the_living(
         process.held.set(10)
         process.rejected.add(2, "A")
     before = read(alive, tmp_path)
-    dead.table.cells.withdraw()
+    dead.table.values.withdraw()
     after = read(alive, tmp_path)
     assert (before["fasthook_accepted_total"], before["fasthook_held"]) == (6, 20)
     assert (after["fasthook_accepted_total"], after["fasthook_held"]) == (6, 10)

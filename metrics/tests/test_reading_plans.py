@@ -42,7 +42,7 @@ def team_id(begin: datetime) -> str:
             )
             cursor.execute(
                 f"INSERT INTO metrics_events_{step}"
-                " (at, team_id, connection_id, source_id, destination_id, status, ignored, n, tries)"
+                " (at, team_id, connection_id, source_id, destination_id, status, ignored, n, attempts)"
                 " SELECT at, %(team)s, 'conn_' || number, 'src_' || number, 'des_' || number, 'SUCCESSFUL', false, 1, 1"
                 f" {times}",
                 params,

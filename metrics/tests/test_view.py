@@ -106,7 +106,7 @@ def test_a_folder_that_cannot_be_written_stops_no_process(tmp_path: Path, settin
     (tmp_path / "file").write_text("")
     settings.METRICS_DIR = tmp_path / "file"
     start.begin_measuring("web")
-    assert not start.TABLE.cells.is_published
+    assert not start.TABLE.values.is_published
 
 
 def test_a_process_is_counted_under_its_name(tmp_path: Path, settings: Any) -> None:
@@ -114,4 +114,4 @@ def test_a_process_is_counted_under_its_name(tmp_path: Path, settings: Any) -> N
     try:
         assert [path.name.split(".")[1:] for path in settings.METRICS_DIR.glob("*.*")] == [["route-deliver", "0"]]
     finally:
-        start.TABLE.cells.withdraw()
+        start.TABLE.values.withdraw()

@@ -2,7 +2,7 @@
 
 A change takes the next version while it holds `CONFIG_LOCK`, and writes it into the changed row in the same
 transaction. So versions commit in order, and "rows newer than the version I have seen" is an exact, incremental read.
-Routing writes its branches under the same gate, shared, after comparing versions: no branch is ever written
+Routing writes its branches under the same lock, shared, after comparing versions: no branch is ever written
 under rules or a state that had already changed.
 """
 
@@ -17,7 +17,7 @@ CONFIG_LOCK = 4_271_001
 def lock_config_exclusive() -> None:
     """From here to the end of the transaction nobody else changes configuration: what is read now stays true."""
     if not connection.in_atomic_block:
-        raise RuntimeError("the gate of configuration is held by a transaction: use transaction.atomic()")
+        raise RuntimeError("the configuration lock is held by a transaction: use transaction.atomic()")
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CONFIG_LOCK])
 

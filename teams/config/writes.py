@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 # Two callers that upsert one new name race for it once; a third try would need a deletion in between as well.
 _MAX_TRIES = 5
 # A change of nothing else is one of state, and is told as such.
-_STATE = frozenset({"disabled_at", "paused_at", "settle_requested_at"})
+_STATE = frozenset({"disabled_at", "paused_at", "reconcile_requested_at"})
 
 
 def stamp(now: datetime) -> datetime:

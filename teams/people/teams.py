@@ -32,7 +32,7 @@ def create_team(founder: User, name: str, *, now: datetime) -> Team:
     team = Team.objects.create(name=name)
     Membership.objects.create(team=team, user=founder, role=Role.OWNER)
     record(member(founder), "team.created", subject_of(team), after={"name": name})
-    # Last: it waits for whoever changes configuration.
+    # Last: it waits for changes of configuration.
     create_project_secrets(team, now=now)
     return team
 

@@ -65,7 +65,7 @@ def furnish(account: Account) -> dict[str, list[str]]:
         for route, status in ((routes[0], "SUCCESSFUL"), (routes[1], "FAILED"), (routes[3], "SUCCESSFUL"))
     ]
     execution = account.get(f"transformations/{transformation['id']}/executions")["models"][0]
-    rehearsal = account.post(f"connections/{routes[0]['id']}/rehearsals", {"from": "now-1h"})
+    backtest = account.post(f"connections/{routes[0]['id']}/rehearsals", {"from": "now-1h"})
     operation = account.post("events/bulk_operations", {"from": "now-1h", "status": "FAILED"})
     return {
         # Most resources call their own id so.
@@ -76,7 +76,7 @@ def furnish(account: Account) -> dict[str, list[str]]:
         "connection_id": [route["id"] for route in routes],
         "transformation_id": [transformation["id"]],
         "execution_id": [execution["id"]],
-        "rehearsal_id": [rehearsal["id"]],
+        "rehearsal_id": [backtest["id"]],
         "request_id": [request_id],
         "event_id": [event["id"] for event in events],
         "attempt_id": [account.attempts(event)[0]["id"] for event in events],

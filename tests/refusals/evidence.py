@@ -1,4 +1,4 @@
-"""Evidence, dry runs, rehearsals, replays: what is refused, and how."""
+"""Evidence, dry runs, backtests, replays: what is refused, and how."""
 
 from __future__ import annotations
 

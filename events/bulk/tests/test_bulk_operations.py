@@ -279,7 +279,7 @@ def test_a_cancelled_one_stops_where_it_is(project: Project, at: datetime) -> No
 def test_one_that_ends_its_workers_fails_and_says_so(project: Project, at: datetime) -> None:
     make_ended(project, 1, at=at)
     row = start(project)
-    for _ in range(progress.MAX_TRIES):
+    for _ in range(progress.MAX_CLAIMS):
         assert progress.claim(uuid4()) is not None
         let_lease_lapse(row)
     drain()
@@ -299,7 +299,7 @@ def test_what_postgres_cannot_take_is_tried_again_and_does_not_count_against_it(
         raise OperationalError("No space left on device")
 
     monkeypatch.setattr(runner, "run_page", fail)
-    for _ in range(progress.MAX_TRIES + 1):
+    for _ in range(progress.MAX_CLAIMS + 1):
         with pytest.raises(OperationalError):
             drain()
     monkeypatch.setattr(runner, "run_page", run_page)
@@ -390,7 +390,7 @@ def test_a_turn_ends_in_time_and_gives_the_operation_back(project: Project, at: 
     taken, lease = progress.claim(uuid4())  # type: ignore[misc]
     _run_pages(taken, lease, _selection_of(taken), _never())
     row.refresh_from_db()
-    assert (row.lease_token, row.tries, row.queued_count) == (None, 0, 0)
+    assert (row.lease_token, row.claim_count, row.queued_count) == (None, 0, 0)
 
 
 def test_the_frozen_range_is_to_the_millisecond(project: Project, at: datetime) -> None:

@@ -57,17 +57,17 @@ def cancel_by_hand(*ids: str) -> frozenset[str]:
     return within_gate(lambda door: cancel_events(door, ids, cause=cause)).cancelled
 
 
-def settled(row: Project, **values: object) -> None:
-    change(row.connection, settle_requested_at=utc_now(), **values)
+def reconciled(row: Project, **values: object) -> None:
+    change(row.connection, reconcile_requested_at=utc_now(), **values)
     reconcile_all(seconds=5)
 
 
 def pause(project: Project) -> None:
-    settled(project, paused_at=utc_now())
+    reconciled(project, paused_at=utc_now())
 
 
 def release(project: Project) -> None:
-    settled(project, paused_at=None)
+    reconciled(project, paused_at=None)
 
 
 def outcomes(row: BulkOperation) -> tuple[int, int, int]:
@@ -154,15 +154,15 @@ def test_what_ends_with_its_connection_or_destination_counts_as_cancelled(
 ) -> None:
     row, _ = retried(project, 2, at)
     pause(project)
-    change(getattr(project, what), settle_requested_at=utc_now(), **{state: utc_now()})
+    change(getattr(project, what), reconcile_requested_at=utc_now(), **{state: utc_now()})
     reconcile_all(seconds=5)
     assert outcomes(row) == (0, 0, 2)
 
     if state == "disabled_at":
         change(getattr(project, what), disabled_at=None)
-        settled(project, paused_at=None)
+        reconciled(project, paused_at=None)
         row, _ = retried(project, 2, at)
-        change(getattr(project, what), settle_requested_at=utc_now(), **{state: utc_now()})
+        change(getattr(project, what), reconcile_requested_at=utc_now(), **{state: utc_now()})
         reconcile_all(seconds=5)
         assert outcomes(row) == (0, 0, 2)
 
@@ -252,7 +252,7 @@ class _Chaos:
             self.give_back,
             self.lose_leases,
             *[self.configure] * 3,
-            *[self.settle] * 2,
+            *[self.reconcile] * 2,
             self.run_rules,
             fold_outcomes,
         ])()  # fmt: skip
@@ -304,9 +304,9 @@ class _Chaos:
             (connection.destination, {"disabled_at": None}),
         ])  # fmt: skip
         row.refresh_from_db()
-        change(row, settle_requested_at=now, **values)
+        change(row, reconcile_requested_at=now, **values)
 
-    def settle(self) -> None:
+    def reconcile(self) -> None:
         reconcile_all(seconds=5)
 
     def run_rules(self) -> None:
@@ -320,11 +320,11 @@ class _Chaos:
             for row in (connection, connection.destination):
                 row.refresh_from_db()
                 values = {"disabled_at": None, **({"paused_at": None} if row is connection else {})}
-                change(row, settle_requested_at=utc_now(), **values)
+                change(row, reconcile_requested_at=utc_now(), **values)
         self.in_flight.clear()
         DeliveryJob.objects.filter(cancelled=True).delete()
         for _ in range(20):
-            self.settle()
+            self.reconcile()
             self.run_rules()
             DeliveryJob.objects.update(due_at=utc_now() - HOUR)
             deliver(self.door)

@@ -30,7 +30,7 @@ WITH RECURSIVE scan (destination_id, number) AS (
         owner.last_slot_at
     FROM scan
     JOIN destinations_destination AS destination ON destination.id = scan.destination_id
-    LEFT JOIN delivery_lane AS owner ON owner.destination_id = scan.destination_id
+    LEFT JOIN destination_lease AS owner ON owner.destination_id = scan.destination_id
     LEFT JOIN unnest(%(busy)s::text[], %(rooms)s::int[], %(bulk_rooms)s::int[]) AS busy (destination_id, room, bulk_room)
         ON busy.destination_id = scan.destination_id
     WHERE destination.disabled_at IS NULL AND destination.deleted_at IS NULL
@@ -89,7 +89,7 @@ WITH RECURSIVE scan (destination_id, number) AS (
     FROM chosen JOIN queue USING (destination_id)
     GROUP BY queue.destination_id, queue.kept, queue.slot_s, queue.first_slot_at
 ), acquired AS (
-    INSERT INTO delivery_lane (destination_id, owner, owned_until, last_slot_at)
+    INSERT INTO destination_lease (destination_id, owner, owned_until, last_slot_at)
     SELECT
         destination_id, %(worker)s, now() + make_interval(secs => %(destination_lease_s)s),
         coalesce(first_slot_at + make_interval(secs => slot_s * (jobs - 1)), 'epoch')
@@ -98,7 +98,7 @@ WITH RECURSIVE scan (destination_id, number) AS (
     ORDER BY destination_id
     ON CONFLICT (destination_id) DO UPDATE
     SET owner = excluded.owner, owned_until = excluded.owned_until, last_slot_at = excluded.last_slot_at
-    WHERE delivery_lane.owner IS NULL OR delivery_lane.owner = excluded.owner OR delivery_lane.owned_until < now()
+    WHERE destination_lease.owner IS NULL OR destination_lease.owner = excluded.owner OR destination_lease.owned_until < now()
     RETURNING destination_id
 ), owned AS (
     SELECT destination_id FROM acquired
@@ -121,13 +121,13 @@ WITH RECURSIVE scan (destination_id, number) AS (
     ) AS job
 ), claimed AS (
     UPDATE delivery_job AS job
-    SET rank = 0, lease_token = %(token)s, tries = tries + 1,
+    SET rank = 0, lease_token = %(token)s, claim_count = claim_count + 1,
         due_at = now() + make_interval(secs => %(lease_s)s)
     FROM locked
     WHERE job.ctid = locked.place
     RETURNING
         job.event_id, job.team_id, job.request_id, job.source_id, job.connection_id, job.destination_id,
-        job.attempt_number, job.retry_number, job.trigger, job.tries, job.body_size, job.has_payload,
+        job.attempt_number, job.retry_number, job.trigger, job.claim_count, job.body_size, job.has_payload,
         job.batch_operation_id,
         locked.is_bulk, greatest(0, extract(epoch FROM locked.slot_at - now())) AS wait_s, locked.slot_s AS pace_s
 )
@@ -164,6 +164,6 @@ SET rank = CASE
         WHEN job.trigger IN ('INITIAL', 'UNPAUSE') THEN 1
         ELSE 2
     END,
-    due_at = now(), tries = greatest(0, job.tries - 1), lease_token = NULL
+    due_at = now(), claim_count = greatest(0, job.claim_count - 1), lease_token = NULL
 FROM own
 WHERE job.event_id = own.event_id AND NOT own.cancelled AND job.event_id = ANY(ARRAY(SELECT event_id FROM own))

@@ -17,12 +17,12 @@ WHERE event_id = ANY(ARRAY(SELECT event_id FROM own))
 -- :name renew_destination_leases
 -- Keeps the queues that have deliveries in flight, whether or not anything more is due on them.
 WITH own AS MATERIALIZED (
-    SELECT destination_id FROM delivery_lane
+    SELECT destination_id FROM destination_lease
     WHERE owner = %(worker)s AND destination_id = ANY(%(destination_ids)s)
     ORDER BY destination_id
     FOR UPDATE
 )
-UPDATE delivery_lane AS queue
+UPDATE destination_lease AS queue
 SET owned_until = now() + make_interval(secs => %(destination_lease_s)s)
 FROM own
 WHERE queue.destination_id = own.destination_id
@@ -30,11 +30,11 @@ WHERE queue.destination_id = own.destination_id
 -- :name release_destination_leases
 -- Lets other workers serve the queues of this one, but for those it names.
 WITH own AS MATERIALIZED (
-    SELECT destination_id FROM delivery_lane
+    SELECT destination_id FROM destination_lease
     WHERE owner = %(worker)s AND NOT destination_id = ANY(%(kept)s)
     ORDER BY destination_id
     FOR UPDATE
 )
-UPDATE delivery_lane AS queue SET owner = NULL
+UPDATE destination_lease AS queue SET owner = NULL
 FROM own
 WHERE queue.destination_id = own.destination_id

@@ -53,7 +53,7 @@ WITH result AS (
 ), again AS (
     UPDATE delivery_job AS job
     SET rank = %(retry_rank)s, due_at = own.next_attempt_at, attempt_number = job.attempt_number + 1,
-        retry_number = job.retry_number + 1, trigger = 'AUTOMATIC', tries = 0, lease_token = NULL
+        retry_number = job.retry_number + 1, trigger = 'AUTOMATIC', claim_count = 0, lease_token = NULL
     FROM own
     WHERE job.event_id = own.event_id AND own.next_attempt_at IS NOT NULL
         AND job.event_id = ANY(ARRAY(SELECT event_id FROM own WHERE next_attempt_at IS NOT NULL))

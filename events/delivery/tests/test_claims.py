@@ -16,7 +16,7 @@ from events.delivery import claims, leases
 from events.delivery.claims import claim_due_jobs
 from events.delivery.jobs import AttemptResult, Claim, ClaimedJob, ClaimRequest, Room
 from events.delivery.results import finish_attempts
-from events.models import Attempt, DeliveryJob, DeliveryLane, Event, Request
+from events.models import Attempt, DeliveryJob, DestinationLease, Event, Request
 from events.states import Rank, Trigger, rank_of
 from events.tests.plane import add_destination, change, database_now
 from events.tests.seed import Project, build_event, build_request
@@ -125,9 +125,15 @@ def test_a_claim_brings_the_job_with_its_request_and_leases_it(project: Project,
         b'{"id": 1}',
         [["content-type", "application/json"]],
     )
-    assert (job.attempt_number, job.retry_number, job.trigger, job.tries, job.wait_s) == (1, 0, Trigger.INITIAL, 1, 0)
+    assert (job.attempt_number, job.retry_number, job.trigger, job.claim_count, job.wait_s) == (
+        1,
+        0,
+        Trigger.INITIAL,
+        1,
+        0,
+    )
     row = DeliveryJob.objects.get()
-    assert (row.rank, row.lease_token, row.tries) == (0, job.lease_token, 1)
+    assert (row.rank, row.lease_token, row.claim_count) == (0, job.lease_token, 1)
     assert before + 15 * SECOND <= row.due_at <= after + 15 * SECOND
 
 
@@ -172,7 +178,7 @@ def test_ranks_go_before_times_and_times_before_ids(project: Project, door: Data
     dead = add_jobs(project, 1, rank=0, lease_token=uuid4(), due_at=now - 5 * SECOND)
     order = [ids(claim(door, worker=uuid4()).jobs) for _ in range(1)]
     worker = uuid4()
-    DeliveryLane.objects.update(owned_until=now - SECOND)
+    DestinationLease.objects.update(owned_until=now - SECOND)
     order += [ids(claim(door, worker=worker).jobs) for _ in range(5)]
     assert order == [dead, early[:1], early[1:], late, retry, bulk]
 
@@ -259,10 +265,10 @@ def test_an_abandoned_lane_is_taken_over_when_its_time_is_up(project: Project, d
     change(project.destination, max_concurrency=1)
     add_jobs(project, 2)
     claim(door, worker=uuid4())
-    DeliveryLane.objects.update(owned_until=database_now() - timedelta(milliseconds=1))
+    DestinationLease.objects.update(owned_until=database_now() - timedelta(milliseconds=1))
     other = uuid4()
     assert len(claim(door, worker=other).jobs) == 1
-    assert list(DeliveryLane.objects.values_list("owner", flat=True)) == [other]
+    assert list(DestinationLease.objects.values_list("owner", flat=True)) == [other]
 
 
 def test_a_renewed_lane_stays(project: Project, door: DataConnection) -> None:
@@ -271,9 +277,9 @@ def test_a_renewed_lane_stays(project: Project, door: DataConnection) -> None:
     owner = uuid4()
     claim(door, worker=owner)
     before = database_now()
-    DeliveryLane.objects.update(owned_until=before)
+    DestinationLease.objects.update(owned_until=before)
     door.run(leases.renew_destination_leases, owner, [project.destination.id])
-    (until,) = DeliveryLane.objects.values_list("owned_until", flat=True)
+    (until,) = DestinationLease.objects.values_list("owned_until", flat=True)
     assert until >= before + leases.DESTINATION_LEASE_S * SECOND
     assert claim(door, worker=uuid4()).jobs == []
 
@@ -326,7 +332,7 @@ def test_an_unused_rate_is_not_saved_up(project: Project, door: DataConnection) 
     add_jobs(project, 10)
     worker = uuid4()
     claim(door, worker=worker)
-    DeliveryLane.objects.update(last_slot_at=database_now() - timedelta(hours=1))
+    DestinationLease.objects.update(last_slot_at=database_now() - timedelta(hours=1))
     assert [job.wait_s for job in claim(door, worker=worker).jobs] == pytest.approx([0, 0.505], abs=0.001)
 
 
@@ -349,7 +355,7 @@ def test_an_expired_lease_is_claimed_again_and_counted(project: Project, door: D
     assert claim(door, worker=worker).jobs == []
     DeliveryJob.objects.update(due_at=database_now() - timedelta(milliseconds=1))
     (second,) = claim(door, worker=worker).jobs
-    assert (first.tries, second.tries) == (1, 2)
+    assert (first.claim_count, second.claim_count) == (1, 2)
     assert first.lease_token != second.lease_token
 
 
@@ -398,7 +404,7 @@ def test_jobs_of_a_connection_that_is_not_running_are_passed_over(
     add_jobs(project, 3)
     change(project.connection, **{state: utc_now()})
     assert claim(door).jobs == []
-    assert set(DeliveryJob.objects.values_list("rank", "tries")) == {(1, 0)}
+    assert set(DeliveryJob.objects.values_list("rank", "claim_count")) == {(1, 0)}
 
 
 @pytest.mark.parametrize("state", ["disabled_at", "deleted_at"])
@@ -437,7 +443,7 @@ def test_a_mixed_batch_is_finished_in_one_go(project: Project, door: DataConnect
     }
     assert Event.objects.filter(successful_at__isnull=False).get().id == done.event_id
     job = DeliveryJob.objects.get()
-    assert (job.event_id, job.rank, job.due_at, job.attempt_number, job.retry_number, job.trigger, job.tries) == (
+    assert (job.event_id, job.rank, job.due_at, job.attempt_number, job.retry_number, job.trigger, job.claim_count) == (
         again.event_id,
         Rank.RETRY,
         later,
@@ -474,7 +480,7 @@ def test_released_jobs_go_back_to_the_rank_of_their_trigger_uncounted(
     (job,) = claim(door).jobs
     door.run(claims.release_jobs, [job])
     row = DeliveryJob.objects.get()
-    assert (row.rank, row.tries, row.lease_token) == (rank_of(trigger), 0, None)
+    assert (row.rank, row.claim_count, row.lease_token) == (rank_of(trigger), 0, None)
     assert row.due_at <= database_now()
     door.run(claims.release_jobs, [job])
-    assert DeliveryJob.objects.get().tries == 0
+    assert DeliveryJob.objects.get().claim_count == 0

@@ -19,7 +19,7 @@ from events.delivery import claims, sender, worker
 from events.delivery import results as results_module
 from events.delivery.jobs import AttemptResult
 from events.delivery.worker import Deliverer
-from events.models import Attempt, DeliveryJob, DeliveryLane, Event, Request
+from events.models import Attempt, DeliveryJob, DestinationLease, Event, Request
 from events.tests.plane import accept_and_route, add_connection, add_destination, change, set_job
 from events.tests.seed import Project
 from fasthook.lib.clock import utc_now
@@ -108,7 +108,7 @@ def test_a_delivery_is_made_and_written_down(project: Project) -> None:
     assert (attempt.response_headers or {})["x-a"] == "1"
     assert attempt.delivered_at is not None
     assert not DeliveryJob.objects.exists()
-    assert list(DeliveryLane.objects.values_list("owner", flat=True)) == [None]
+    assert list(DestinationLease.objects.values_list("owner", flat=True)) == [None]
 
 
 def test_a_failure_without_a_retry_rule_is_the_last(project: Project) -> None:
@@ -128,7 +128,7 @@ def test_a_failure_with_a_retry_rule_plans_the_next_attempt(project: Project) ->
     deliver_to(response("500 Oh"), pointed(project))
     event, job, attempt = Event.objects.get(), DeliveryJob.objects.get(), Attempt.objects.get()
     assert (event.status, event.attempts, event.next_attempt_at) == ("FAILED", 1, job.due_at)
-    assert (job.rank, job.attempt_number, job.retry_number, job.trigger, job.tries, job.lease_token) == (
+    assert (job.rank, job.attempt_number, job.retry_number, job.trigger, job.claim_count, job.lease_token) == (
         2,
         2,
         1,
@@ -268,7 +268,7 @@ def test_a_request_that_is_gone_fails_its_event(project: Project) -> None:
 def test_a_job_that_ended_its_worker_three_times_is_failed_not_sent(project: Project) -> None:
     def prepare(port: int) -> None:
         pointed(project)(port)
-        set_job(Event.objects.get().id, tries=3)
+        set_job(Event.objects.get().id, claim_count=3)
 
     received = deliver_to(answers(OK), prepare)
     assert received.heads == []
@@ -412,7 +412,7 @@ def test_jobs_claimed_under_a_configuration_that_cannot_be_read_are_given_back(
     monkeypatch.setattr("events.delivery.attempt.Catalogs.refresh", fail)
     assert run(lambda deliverer: deliverer.drain(threading.Event())) == 0
     job = DeliveryJob.objects.get()
-    assert (job.rank, job.tries, job.lease_token) == (1, 0, None)
+    assert (job.rank, job.claim_count, job.lease_token) == (1, 0, None)
 
 
 def test_a_hanging_receiver_does_not_hold_the_others(project: Project) -> None:
@@ -524,16 +524,16 @@ def test_stopping_gives_back_what_is_in_flight_and_what_has_not_begun(
     change(project.destination, max_concurrency=2)
     stop_while_hanging(project, pointed(project, 5), arrivals=2)
     assert Attempt.objects.count() == 0
-    assert list(DeliveryJob.objects.values_list("rank", "tries", "lease_token")) == [(1, 0, None)] * 5
+    assert list(DeliveryJob.objects.values_list("rank", "claim_count", "lease_token")) == [(1, 0, None)] * 5
     assert all(job.due_at <= utc_now() for job in DeliveryJob.objects.all())
-    assert list(DeliveryLane.objects.values_list("owner", flat=True)) == [None]
+    assert list(DestinationLease.objects.values_list("owner", flat=True)) == [None]
 
 
 def test_stopping_gives_back_what_waits_for_its_slot(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sender, "STOP_S", 0.05)
     change(project.destination, rate_limit=3, rate_limit_period="second")
     stop_while_hanging(project, pointed(project, 4), arrivals=1)
-    assert list(DeliveryJob.objects.values_list("rank", "tries", "lease_token")) == [(1, 0, None)] * 4
+    assert list(DeliveryJob.objects.values_list("rank", "claim_count", "lease_token")) == [(1, 0, None)] * 4
 
 
 def test_a_destination_that_is_due_behind_many_that_are_not_is_found_in_one_drain(

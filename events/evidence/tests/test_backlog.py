@@ -37,7 +37,7 @@ def test_a_pause_and_a_release_show_how_far_they_are(project: Project, monkeypat
     assert waiting(project) == (False, 5, 0, True)
     monkeypatch.setattr(reconcile, "PAGE", 2)
     unpause_connection(project.team, project.connection.id, now=utc_now())
-    assert reconcile._settle_connection(project.connection.id) == 2
+    assert reconcile._reconcile_connection(project.connection.id) == 2
     assert waiting(project) == (True, 3, 2, True)
     reconcile_all(seconds=5)
     assert waiting(project) == (False, 0, 5, True)
@@ -57,7 +57,7 @@ def test_both_are_counted_from_an_index(project: Project) -> None:
         cursor.execute("SET enable_seqscan = off")
         try:
             cursor.execute("EXPLAIN " + backlog._QUEUED, ["conn_1", "des_1", 10])
-            assert "delivery_job_lane" in str(cursor.fetchall())
+            assert "delivery_job_queue" in str(cursor.fetchall())
             cursor.execute("EXPLAIN SELECT id FROM events WHERE connection_id = 'conn_1' AND status = 'HOLD' LIMIT 10")
             assert "status" not in str(cursor.fetchall())
         finally:

@@ -75,7 +75,7 @@ def test_a_stored_request_is_on_disk_with_its_job(project: Project) -> None:
         time_of(request.id),
     )
     job = RouteJob.objects.get()
-    assert (job.request_id, job.source_id, job.body_size, job.tries) == (request.id, project.source.id, 2, 0)
+    assert (job.request_id, job.source_id, job.body_size, job.claim_count) == (request.id, project.source.id, 2, 0)
 
 
 def test_a_rejected_request_is_evidence_without_a_job(project: Project) -> None:

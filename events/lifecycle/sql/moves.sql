@@ -46,7 +46,7 @@ WITH taken AS (
     GROUP BY batch_operation_id
 ), moved AS (
     UPDATE delivery_job
-    SET rank = %(rank)s, due_at = now(), retry_number = 0, trigger = %(trigger)s, tries = 0, lease_token = NULL,
+    SET rank = %(rank)s, due_at = now(), retry_number = 0, trigger = %(trigger)s, claim_count = 0, lease_token = NULL,
         batch_operation_id = %(batch)s, cancelled = false
     WHERE event_id = ANY(%(moved)s)
 ), queued AS (

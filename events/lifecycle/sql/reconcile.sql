@@ -76,13 +76,13 @@ WITH held AS (
     LEFT JOIN event_payloads AS payload ON payload.id = released.id AND released.has_payload
     ON CONFLICT (event_id) DO NOTHING
 ), ended AS (
-    -- A destination that ended while the connection pointed elsewhere: its own settling cancels what comes to it now.
-    -- Whoever is changing it just now waits for the gate, which this page holds: then the page fails and comes again.
+    -- A destination that ended while the connection pointed elsewhere: its own reconciliation cancels what comes to it now.
+    -- A change of it just now waits for the configuration lock, which this page holds: then the page fails and comes again.
     SELECT id FROM destinations_destination
     WHERE id IN (SELECT destination_id FROM released) AND (disabled_at IS NOT NULL OR deleted_at IS NOT NULL)
     ORDER BY id FOR NO KEY UPDATE NOWAIT
 ), marked AS (
-    UPDATE destinations_destination SET settle_requested_at = now() FROM ended
+    UPDATE destinations_destination SET reconcile_requested_at = now() FROM ended
     WHERE destinations_destination.id = ended.id
 )
 SELECT count(*) FROM released

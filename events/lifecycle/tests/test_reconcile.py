@@ -39,7 +39,7 @@ def database_door(transactional_db: None) -> Iterator[DataConnection]:
     opened.close()
 
 
-def settle() -> int:
+def reconcile_now() -> int:
     return reconcile_all(seconds=5)
 
 
@@ -52,7 +52,7 @@ def claim(door: DataConnection, *, limit: int = 100) -> list[ClaimedJob]:
 
 def marked(project: Project) -> bool:
     project.connection.refresh_from_db()
-    return project.connection.settle_requested_at is not None
+    return project.connection.reconcile_requested_at is not None
 
 
 def states() -> list[tuple[str, str | None]]:
@@ -61,14 +61,14 @@ def states() -> list[tuple[str, str | None]]:
 
 def test_pausing_holds_what_waits_and_unpausing_releases_it_oldest_first(project: Project) -> None:
     ids = accept_and_route(project, 3)
-    change(project.connection, paused_at=utc_now(), settle_requested_at=utc_now())
-    assert settle() == 3
+    change(project.connection, paused_at=utc_now(), reconcile_requested_at=utc_now())
+    assert reconcile_now() == 3
     assert states() == [("HOLD", None)] * 3
     assert not DeliveryJob.objects.exists()
     assert not marked(project)
 
-    change(project.connection, paused_at=None, settle_requested_at=utc_now())
-    assert settle() == 3
+    change(project.connection, paused_at=None, reconcile_requested_at=utc_now())
+    assert reconcile_now() == 3
     assert states() == [("QUEUED", None)] * 3
     assert not marked(project)
     jobs = DeliveryJob.objects.order_by("due_at", "event_id")
@@ -83,12 +83,12 @@ def test_a_planned_retry_is_held_and_goes_on_with_its_next_number(project: Proje
     later = utc_now() + timedelta(hours=1)
     set_job(event_id, rank=2, due_at=later, attempt_number=3, retry_number=2, trigger="AUTOMATIC")
     Event.objects.filter(id=event_id).update(status="FAILED", attempts=2, next_attempt_at=later)
-    change(project.connection, paused_at=utc_now(), settle_requested_at=utc_now())
-    settle()
+    change(project.connection, paused_at=utc_now(), reconcile_requested_at=utc_now())
+    reconcile_now()
     event = Event.objects.get()
     assert (event.status, event.next_attempt_at, event.attempts) == ("HOLD", None, 2)
-    change(project.connection, paused_at=None, settle_requested_at=utc_now())
-    settle()
+    change(project.connection, paused_at=None, reconcile_requested_at=utc_now())
+    reconcile_now()
     job = DeliveryJob.objects.get()
     assert (job.attempt_number, job.retry_number, job.trigger) == (3, 0, "UNPAUSE")
     assert job.due_at <= utc_now()
@@ -97,14 +97,14 @@ def test_a_planned_retry_is_held_and_goes_on_with_its_next_number(project: Proje
 def test_what_is_in_flight_is_let_finish_and_keeps_the_mark(project: Project, database_door: DataConnection) -> None:
     accept_and_route(project, 2)
     (leased,) = claim(database_door, limit=1)
-    change(project.connection, paused_at=utc_now(), settle_requested_at=utc_now())
-    assert settle() == 1
+    change(project.connection, paused_at=utc_now(), reconcile_requested_at=utc_now())
+    assert reconcile_now() == 1
     assert Event.objects.get(id=leased.event_id).status == "QUEUED"
     assert DeliveryJob.objects.get().event_id == leased.event_id
     assert marked(project)
     # It failed, and planned a retry.
     set_job(leased.event_id, rank=2, lease_token=None, attempt_number=2)
-    assert settle() == 1
+    assert reconcile_now() == 1
     assert states() == [("HOLD", None)] * 2
     assert not marked(project)
 
@@ -113,10 +113,10 @@ def test_what_is_in_flight_is_let_finish_and_keeps_the_mark(project: Project, da
 def test_a_lease_that_ran_out_counts_as_waiting(project: Project, database_door: DataConnection, state: str) -> None:
     accept_and_route(project)
     (leased,) = claim(database_door)
-    change(project.connection, settle_requested_at=utc_now(), **{state: utc_now()})
-    assert settle() == 0
+    change(project.connection, reconcile_requested_at=utc_now(), **{state: utc_now()})
+    assert reconcile_now() == 0
     set_job(leased.event_id, due_at=utc_now() - timedelta(seconds=1))
-    assert settle() == 1
+    assert reconcile_now() == 1
     assert Event.objects.get().status == ("HOLD" if state == "paused_at" else "CANCELLED")
     assert not DeliveryJob.objects.exists()
     assert not marked(project)
@@ -134,8 +134,8 @@ def test_an_ended_connection_cancels_what_waits_and_what_is_held(project: Projec
     others = Event.objects.filter(connection_id=other.id).get()
     Event.objects.filter(connection_id=project.connection.id).exclude(id__in=[held, waiting]).delete()
     DeliveryJob.objects.filter(connection_id=project.connection.id).exclude(event_id=waiting).delete()
-    change(project.connection, settle_requested_at=utc_now(), **{state: utc_now()})
-    assert settle() == 2
+    change(project.connection, reconcile_requested_at=utc_now(), **{state: utc_now()})
+    assert reconcile_now() == 2
     assert states()[:2] == [("CANCELLED", cause)] * 2
     others.refresh_from_db()
     assert others.status == "QUEUED"
@@ -148,23 +148,23 @@ def test_an_ended_connection_cancels_what_waits_and_what_is_held(project: Projec
 )
 def test_an_ended_destination_cancels_what_waits_and_what_is_held(project: Project, state: str, cause: str) -> None:
     accept_and_route(project, 2)
-    change(project.connection, paused_at=utc_now(), settle_requested_at=utc_now())
-    settle()
+    change(project.connection, paused_at=utc_now(), reconcile_requested_at=utc_now())
+    reconcile_now()
     add_connection(project)
     accept_and_route(project)
-    change(project.destination, settle_requested_at=utc_now(), **{state: utc_now()})
-    settle()
+    change(project.destination, reconcile_requested_at=utc_now(), **{state: utc_now()})
+    reconcile_now()
     assert states() == [("CANCELLED", cause)] * 4
     assert not DeliveryJob.objects.exists()
     project.destination.refresh_from_db()
-    assert project.destination.settle_requested_at is None
+    assert project.destination.reconcile_requested_at is None
 
 
 def test_another_destinations_work_is_left_alone(project: Project) -> None:
     other = add_connection(project, destination=add_destination(project))
     accept_and_route(project)
-    change(project.destination, disabled_at=utc_now(), settle_requested_at=utc_now())
-    settle()
+    change(project.destination, disabled_at=utc_now(), reconcile_requested_at=utc_now())
+    reconcile_now()
     assert dict(Event.objects.values_list("connection_id", "status")) == {
         project.connection.id: "CANCELLED",
         other.id: "QUEUED",
@@ -173,31 +173,33 @@ def test_another_destinations_work_is_left_alone(project: Project) -> None:
 
 def test_a_destination_enabled_again_is_only_unmarked(project: Project) -> None:
     accept_and_route(project)
-    change(project.destination, settle_requested_at=utc_now())
-    assert settle() == 0
+    change(project.destination, reconcile_requested_at=utc_now())
+    assert reconcile_now() == 0
     project.destination.refresh_from_db()
-    assert project.destination.settle_requested_at is None
+    assert project.destination.reconcile_requested_at is None
     assert states() == [("QUEUED", None)]
 
 
 def test_work_is_moved_in_pages(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconcile, "PAGE", 2)
     accept_and_route(project, 5)
-    change(project.connection, paused_at=utc_now(), settle_requested_at=utc_now())
+    change(project.connection, paused_at=utc_now(), reconcile_requested_at=utc_now())
     pages = []
-    real = reconcile._settle_connection
-    monkeypatch.setattr(reconcile, "_settle_connection", lambda identifier: pages.append(real(identifier)) or pages[-1])
-    assert settle() == 5
+    real = reconcile._reconcile_connection
+    monkeypatch.setattr(
+        reconcile, "_reconcile_connection", lambda identifier: pages.append(real(identifier)) or pages[-1]
+    )
+    assert reconcile_now() == 5
     assert pages == [2, 2, 1, 0]
-    change(project.connection, paused_at=None, settle_requested_at=utc_now())
-    assert settle() == 5
+    change(project.connection, paused_at=None, reconcile_requested_at=utc_now())
+    assert reconcile_now() == 5
     assert pages[4:] == [2, 2, 1, 0]
     assert states() == [("QUEUED", None)] * 5
 
 
-def test_settling_stops_at_its_time_and_keeps_the_mark(project: Project) -> None:
+def test_reconciliation_stops_at_its_time_and_keeps_the_mark(project: Project) -> None:
     accept_and_route(project)
-    change(project.connection, paused_at=utc_now(), settle_requested_at=utc_now())
+    change(project.connection, paused_at=utc_now(), reconcile_requested_at=utc_now())
     assert reconcile_all(seconds=0) == 0
     assert marked(project)
     assert states() == [("QUEUED", None)]
@@ -210,11 +212,11 @@ def test_many_events_of_one_connection_do_not_keep_another_waiting(
     other = add_connection(project)
     accept_and_route(project, 3)
     for row in (project.connection, other):
-        change(row, paused_at=utc_now(), settle_requested_at=utc_now())
+        change(row, paused_at=utc_now(), reconcile_requested_at=utc_now())
     # The time is over after two pages.
     clock = iter([0.0, 0.0, 0.0, *[100.0] * 9])
     monkeypatch.setattr(reconcile, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    assert settle() == 2
+    assert reconcile_now() == 2
     held = Event.objects.filter(status="HOLD").values_list("connection_id", flat=True)
     assert sorted(held) == sorted([project.connection.id, other.id])
 
@@ -233,12 +235,12 @@ def on_another_connection(work: Any) -> Any:
 def test_a_mark_is_not_cleared_while_another_settler_has_the_row(project: Project) -> None:
     """The other's page may be rolled back: then its events would wait without anybody who knows."""
     with transaction.atomic():
-        change(project.connection, settle_requested_at=utc_now())
+        change(project.connection, reconcile_requested_at=utc_now())
     with transaction.atomic():
         assert reconcile._take_row(type(project.connection), project.connection.id) is not None
-        assert on_another_connection(settle) == 0
+        assert on_another_connection(reconcile_now) == 0
         assert on_another_connection(lambda: marked(project))
-    assert settle() == 0
+    assert reconcile_now() == 0
     assert not marked(project)
 
 
@@ -255,28 +257,28 @@ def test_a_held_event_that_somebody_has_is_not_forgotten(
 ) -> None:
     """Whoever retries a held event locks it, and is refused: the event stays on hold, passed over by the page."""
     ids = accept_and_route(project, 3)
-    change(project.connection, paused_at=utc_now(), settle_requested_at=utc_now())
-    assert settle() == 3
+    change(project.connection, paused_at=utc_now(), reconcile_requested_at=utc_now())
+    assert reconcile_now() == 3
     if ended == "destination":
-        change(project.destination, disabled_at=utc_now(), settle_requested_at=utc_now())
+        change(project.destination, disabled_at=utc_now(), reconcile_requested_at=utc_now())
     else:
         disabled_at = utc_now() if ended else None
-        change(project.connection, paused_at=None, disabled_at=disabled_at, settle_requested_at=utc_now())
+        change(project.connection, paused_at=None, disabled_at=disabled_at, reconcile_requested_at=utc_now())
     with transaction.atomic():
         assert Event.objects.select_for_update().get(id=ids[1]).status == "HOLD"
-        assert on_another_connection(settle) == 2
-    assert settle() == 1
+        assert on_another_connection(reconcile_now) == 2
+    assert reconcile_now() == 1
     assert states() == states_after
     project.destination.refresh_from_db()
-    assert (marked(project), project.destination.settle_requested_at) == (False, None)
+    assert (marked(project), project.destination.reconcile_requested_at) == (False, None)
 
 
-def test_settling_passes_over_a_row_that_is_being_changed(project: Project) -> None:
-    """A change holds the row while it waits for the gate that settling holds: waiting for it would be a deadlock."""
-    change(project.connection, settle_requested_at=utc_now())
+def test_reconciliation_passes_over_a_row_that_is_being_changed(project: Project) -> None:
+    """A change holds the row while it waits for the lock that reconciliation holds: waiting would be a deadlock."""
+    change(project.connection, reconcile_requested_at=utc_now())
     with transaction.atomic():
         type(project.connection).objects.select_for_update(no_key=True).get(id=project.connection.id)
-        assert on_another_connection(settle) == 0
+        assert on_another_connection(reconcile_now) == 0
     assert marked(project)
 
 
@@ -304,7 +306,7 @@ def test_racing_pauses_and_unpauses_end_consistent(project: Project) -> None:
         running = [threads.submit(toggle), threads.submit(keep_settling), threads.submit(keep_settling)]
         for work in running:
             work.result(timeout=30)
-    settle()
+    reconcile_now()
     assert states() == [("QUEUED", None)] * 20
     assert DeliveryJob.objects.count() == 20
     assert not marked(project)
@@ -313,26 +315,26 @@ def test_racing_pauses_and_unpauses_end_consistent(project: Project) -> None:
 def test_disabling_through_the_service_asks_for_settling(project: Project) -> None:
     accept_and_route(project)
     disable_destination(project.team, project.destination.id, now=utc_now())
-    assert settle() == 1
+    assert reconcile_now() == 1
     assert states() == [("CANCELLED", "DESTINATION_DISABLED")]
 
 
 def test_a_release_to_a_destination_that_is_being_changed_waits_for_nobody(project: Project) -> None:
     (event_id,) = accept_and_route(project)
-    change(project.connection, paused_at=utc_now(), settle_requested_at=utc_now())
-    settle()
+    change(project.connection, paused_at=utc_now(), reconcile_requested_at=utc_now())
+    reconcile_now()
     # Disabled while the connection led elsewhere, so the event is still held.
     elsewhere = add_destination(project)
-    change(project.connection, destination=elsewhere, paused_at=None, settle_requested_at=utc_now())
+    change(project.connection, destination=elsewhere, paused_at=None, reconcile_requested_at=utc_now())
     change(project.destination, disabled_at=utc_now())
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
-            # As a service does, whose next step is to wait for the gate that a page of settling holds.
+            # As a service does, whose next step is to wait for the lock that a page of it holds.
             lock_for_team(Destination, project.team, project.destination.id)
-            assert pool.submit(closing, settle).result(timeout=10) == 0
+            assert pool.submit(closing, reconcile_now).result(timeout=10) == 0
             assert (Event.objects.get(id=event_id).status, marked(project)) == ("HOLD", True)
             next_config_version()
-        assert pool.submit(closing, settle).result(timeout=10) == 2
+        assert pool.submit(closing, reconcile_now).result(timeout=10) == 2
     assert Event.objects.get(id=event_id).ignored_cause == "DESTINATION_DISABLED"
 
 

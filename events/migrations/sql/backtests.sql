@@ -1,7 +1,7 @@
 -- Backtests: rehearsals of changed rules over requests of the past: what is replayed, how far it is, what was found.
 -- Kept for a week.
 
-CREATE TABLE rule_rehearsal (
+CREATE TABLE backtest (
     id text COLLATE "C" PRIMARY KEY,
     team_id text COLLATE "C" NOT NULL,
     connection_id text COLLATE "C" NOT NULL,
@@ -30,11 +30,11 @@ CREATE TABLE rule_rehearsal (
     -- When the next worker may take it on.
     lease_until timestamptz NOT NULL DEFAULT statement_timestamp(),
     lease_token uuid,
-    tries smallint NOT NULL
+    claim_count smallint NOT NULL
 );
 
 -- Readers: the claim, and the tick's look for what is due.
-CREATE INDEX rule_rehearsal_unfinished ON rule_rehearsal (lease_until) WHERE status IN ('PLANNED', 'RUNNING');
+CREATE INDEX backtest_unfinished ON backtest (lease_until) WHERE status IN ('PLANNED', 'RUNNING');
 
 -- Reader: the list of one connection.
-CREATE INDEX rule_rehearsal_connection ON rule_rehearsal (connection_id, id);
+CREATE INDEX backtest_connection ON backtest (connection_id, id);

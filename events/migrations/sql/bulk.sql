@@ -32,7 +32,7 @@ CREATE TABLE bulk_operation (
     -- When a worker may take it on.
     lease_until timestamptz NOT NULL DEFAULT statement_timestamp(),
     lease_token uuid,
-    tries smallint NOT NULL
+    claim_count smallint NOT NULL
 );
 
 -- No two identical ones at once.

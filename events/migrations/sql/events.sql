@@ -46,7 +46,7 @@ CREATE INDEX events_connection ON events (connection_id, id);
 -- Readers: the list of one destination.
 CREATE INDEX events_destination ON events (destination_id, id);
 
--- Readers: settling, and the list of held events.
+-- Readers: reconciliation, and the list of held events.
 CREATE INDEX events_held ON events (connection_id, id) WHERE status = 'HOLD';
 
 -- Readers: lists of what failed or was cancelled as a delivery; alerts on failure rates. Ignored branches have a meta

@@ -8,16 +8,16 @@ CREATE TABLE route_job (
     body_size integer NOT NULL,
     -- Also the end of the lease of the worker that claimed it.
     due_at timestamptz NOT NULL,
-    tries smallint NOT NULL DEFAULT 0,
+    claim_count smallint NOT NULL DEFAULT 0,
     lease_token uuid,
-    -- Requests whose transformations take long wait in a lane of their own, so that the others need not wait for them.
+    -- Requests whose transformations take long wait in a queue of their own, so that the others need not wait for them.
     slow boolean NOT NULL DEFAULT false,
     -- The bulk operation that accepted the request again; its events' deliveries go behind live ones.
     batch_operation_id text COLLATE "C"
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
 
--- Readers: routing's claim, for what is due in a lane, oldest first; the tick.
-CREATE INDEX route_job_lane ON route_job (slow, due_at);
+-- Readers: routing's claim, for what is due in a queue, oldest first; the tick.
+CREATE INDEX route_job_due ON route_job (slow, due_at);
 
 -- Readers: bulk operations, for whether what they accepted is routed.
 CREATE INDEX route_job_batch ON route_job (batch_operation_id) WHERE batch_operation_id IS NOT NULL;
@@ -39,7 +39,7 @@ CREATE TABLE delivery_job (
     trigger text NOT NULL,
     body_size integer NOT NULL,
     has_payload boolean NOT NULL DEFAULT false,
-    tries smallint NOT NULL DEFAULT 0,
+    claim_count smallint NOT NULL DEFAULT 0,
     lease_token uuid,
     batch_operation_id text COLLATE "C",
     -- Its event was cancelled while it was leased: the attempt is let finish, and leaves evidence only.
@@ -51,8 +51,8 @@ CREATE TABLE delivery_job (
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000, autovacuum_vacuum_cost_delay = 0);
 
 -- Readers: delivery's claim, for what is leased of a destination and then what is due, in order of rank; counts of what
--- waits, alerts on it; settling.
-CREATE INDEX delivery_job_lane ON delivery_job (destination_id, rank, due_at);
+-- waits, alerts on it; reconciliation.
+CREATE INDEX delivery_job_queue ON delivery_job (destination_id, rank, due_at);
 
 -- Readers: routing and the tick, for whose rules are to be run again.
 CREATE INDEX delivery_job_rules ON delivery_job (due_at) WHERE rank = 4;
@@ -62,15 +62,15 @@ CREATE INDEX delivery_job_batch ON delivery_job (batch_operation_id) WHERE batch
 
 -- Which worker serves a destination just now, and how far the slots of its rate are given out.
 
-CREATE TABLE delivery_lane (
+CREATE TABLE destination_lease (
     destination_id text COLLATE "C" PRIMARY KEY,
     owner uuid,
     owned_until timestamptz NOT NULL,
     last_slot_at timestamptz NOT NULL
 );
 
--- Readers: a worker that keeps or gives up its own lanes.
-CREATE INDEX delivery_lane_owner ON delivery_lane (owner);
+-- Readers: a worker that keeps or gives up its own leases.
+CREATE INDEX destination_lease_owner ON destination_lease (owner);
 
 -- The first request of a deduplication window. The key covers the rule as well, so that a changed rule starts afresh.
 

@@ -1,4 +1,4 @@
-"""State of the tables of waiting work: jobs, lanes, windows, discarded requests."""
+"""State of the tables of waiting work: jobs, destination leases, windows, discarded requests."""
 
 from django.db import migrations, models
 
@@ -12,12 +12,12 @@ JOBS = [
             ("source_id", RefField()),
             ("body_size", models.IntegerField()),
             ("due_at", models.DateTimeField()),
-            ("tries", models.SmallIntegerField(default=0)),
+            ("claim_count", models.SmallIntegerField(default=0)),
             ("lease_token", models.UUIDField(null=True)),
             (
                 "slow",
                 models.BooleanField(
-                    default=False, help_text="Its source's transformations take long: a lane of its own."
+                    default=False, help_text="Its source's transformations take long: a queue of its own."
                 ),
             ),
             ("batch_operation_id", RefField(null=True)),
@@ -25,7 +25,7 @@ JOBS = [
         options={
             "db_table": "route_job",
             "indexes": [
-                models.Index(fields=["slow", "due_at"], name="route_job_lane"),
+                models.Index(fields=["slow", "due_at"], name="route_job_due"),
                 models.Index(
                     condition=models.Q(("batch_operation_id__isnull", False)),
                     fields=["batch_operation_id"],
@@ -58,7 +58,7 @@ JOBS = [
             ("trigger", models.TextField()),
             ("body_size", models.IntegerField()),
             ("has_payload", models.BooleanField(default=False)),
-            ("tries", models.SmallIntegerField(default=0)),
+            ("claim_count", models.SmallIntegerField(default=0)),
             ("lease_token", models.UUIDField(null=True)),
             ("batch_operation_id", RefField(null=True)),
             (
@@ -72,7 +72,7 @@ JOBS = [
         options={
             "db_table": "delivery_job",
             "indexes": [
-                models.Index(fields=["destination_id", "rank", "due_at"], name="delivery_job_lane"),
+                models.Index(fields=["destination_id", "rank", "due_at"], name="delivery_job_queue"),
                 models.Index(condition=models.Q(("rank", 4)), fields=["due_at"], name="delivery_job_rules"),
                 models.Index(
                     condition=models.Q(("batch_operation_id__isnull", False), ("rank__gte", 3)),
@@ -83,7 +83,7 @@ JOBS = [
         },
     ),
     migrations.CreateModel(
-        name="DeliveryLane",
+        name="DestinationLease",
         fields=[
             ("destination_id", RefField(primary_key=True, serialize=False)),
             ("owner", models.UUIDField(null=True)),
@@ -91,8 +91,8 @@ JOBS = [
             ("last_slot_at", models.DateTimeField()),
         ],
         options={
-            "db_table": "delivery_lane",
-            "indexes": [models.Index(fields=["owner"], name="delivery_lane_owner")],
+            "db_table": "destination_lease",
+            "indexes": [models.Index(fields=["owner"], name="destination_lease_owner")],
         },
     ),
     migrations.CreateModel(

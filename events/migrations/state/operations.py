@@ -54,7 +54,10 @@ OPERATIONS = [
             ("turn_at", models.DateTimeField(help_text="When a worker last took it on.", null=True)),
             ("lease_until", models.DateTimeField(db_default=Now())),
             ("lease_token", models.UUIDField(null=True)),
-            ("tries", models.SmallIntegerField(default=0, help_text="Claims since the last page that was saved.")),
+            (
+                "claim_count",
+                models.SmallIntegerField(default=0, help_text="Claims since the last page that was saved."),
+            ),
         ],
         options={
             "verbose_name": "bulk operation",
@@ -91,7 +94,7 @@ OPERATIONS = [
         },
     ),
     migrations.CreateModel(
-        name="RuleRehearsal",
+        name="Backtest",
         fields=[
             ("id", IdField(prefix="rhr", primary_key=True, serialize=False)),
             ("team_id", RefField()),
@@ -130,18 +133,21 @@ OPERATIONS = [
             ("finished_at", models.DateTimeField(null=True)),
             ("lease_until", models.DateTimeField(db_default=Now())),
             ("lease_token", models.UUIDField(null=True)),
-            ("tries", models.SmallIntegerField(default=0, help_text="Claims since the last page that was saved.")),
+            (
+                "claim_count",
+                models.SmallIntegerField(default=0, help_text="Claims since the last page that was saved."),
+            ),
         ],
         options={
             "verbose_name": "rehearsal",
-            "db_table": "rule_rehearsal",
+            "db_table": "backtest",
             "indexes": [
                 models.Index(
                     condition=models.Q(("status__in", ["PLANNED", "RUNNING"])),
                     fields=["lease_until"],
-                    name="rule_rehearsal_unfinished",
+                    name="backtest_unfinished",
                 ),
-                models.Index(fields=["connection_id", "id"], name="rule_rehearsal_connection"),
+                models.Index(fields=["connection_id", "id"], name="backtest_connection"),
             ],
         },
     ),

@@ -1,5 +1,5 @@
-"""Rehearsals: a connection's rules, as they might become, replayed against requests of the past.
+"""Backtests: a connection's rules, as they might become, replayed against requests of the past.
 
-A rehearsal is one row, planned over the API and run page by page by a bulk worker. Nothing else is written, nothing is
+A backtest is one row, planned over the API and run page by page by a bulk worker. Nothing else is written, nothing is
 sent.
 """

@@ -1,4 +1,4 @@
-"""Rehearsals over HTTP: started for a connection, watched, cancelled."""
+"""Backtests over HTTP: started for a connection, watched, cancelled."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from rest_framework.request import Request as Call
 from rest_framework.response import Response
 
 from connections.models import Connection
-from events.models.backtests import RuleRehearsal
-from events.preview.backtest.serializers import RehearsalInput, RehearsalOutput, rehearsal_answer
-from events.preview.backtest.services import cancel_rehearsal, start_rehearsal
+from events.models.backtests import Backtest
+from events.preview.backtest.serializers import RehearsalInput, RehearsalOutput, backtest_answer
+from events.preview.backtest.services import cancel_backtest, start_backtest
 from fasthook.api.describe import list_answer, page_parameters
 from fasthook.api.fields import read_input
 from fasthook.api.filters import COMMON, read_params, refuse_unknown
@@ -27,7 +27,7 @@ from teams.scoping import for_team, get_for_team
 MAX_LIMIT = 100
 
 
-class RehearsalViewSet(ApiViewSet):
+class BacktestViewSet(ApiViewSet):
     parser_classes = (LargeJSONParser,)
 
     @extend_schema(
@@ -38,20 +38,20 @@ class RehearsalViewSet(ApiViewSet):
     )
     def start(self, request: Call, connection_id: str) -> Response:
         """Replays rules against what the connection's source accepted in a range. Nothing is stored of it but this
-        rehearsal, nothing is sent."""
+        backtest, nothing is sent."""
         refuse_unknown(request.query_params, ["team_id"])
         call = cast(TeamRequest, request)
         connection = _connection(call, connection_id)
         given = read_input(RehearsalInput, request.data)
         now = utc_now()
-        row = start_rehearsal(
+        row = start_backtest(
             connection,
             given.get("rules"),
             time_range=read_range({name: given[name] for name in ("from", "to") if name in given}, now=now),
             requested_by=call.actor.label,
             now=now,
         )
-        return Response(rehearsal_answer(row), status=202)
+        return Response(backtest_answer(row), status=202)
 
     @extend_schema(
         operation_id="list_rehearsals",
@@ -71,26 +71,26 @@ class RehearsalViewSet(ApiViewSet):
             signature=[connection.id],
             max_limit=MAX_LIMIT,
         )
-        return Response(page.answer([rehearsal_answer(row) for row in page.rows]))
+        return Response(page.answer([backtest_answer(row) for row in page.rows]))
 
     @extend_schema(operation_id="get_rehearsal", tags=["connections"], responses=RehearsalOutput)
     def retrieve(self, request: Call, rehearsal_id: str) -> Response:
         refuse_unknown(request.query_params, ["team_id"])
-        return Response(rehearsal_answer(get_for_team(_rows(cast(TeamRequest, request)), rehearsal_id)))
+        return Response(backtest_answer(get_for_team(_rows(cast(TeamRequest, request)), rehearsal_id)))
 
     @extend_schema(operation_id="cancel_rehearsal", tags=["connections"], request=None, responses=RehearsalOutput)
     def cancel(self, request: Call, rehearsal_id: str) -> Response:
         """Ends it where it is; what it has found so far stays."""
         refuse_unknown(request.query_params, ["team_id"])
         rows = _rows(cast(TeamRequest, request))
-        cancel_rehearsal(get_for_team(rows, rehearsal_id))
-        return Response(rehearsal_answer(get_for_team(rows, rehearsal_id)))
+        cancel_backtest(get_for_team(rows, rehearsal_id))
+        return Response(backtest_answer(get_for_team(rows, rehearsal_id)))
 
 
 def _connection(call: TeamRequest, identifier: str) -> Connection:
     return get_for_team(for_team(Connection, call.team), identifier)
 
 
-def _rows(call: TeamRequest) -> QuerySet[RuleRehearsal]:
+def _rows(call: TeamRequest) -> QuerySet[Backtest]:
     """What is sealed is for the worker alone."""
-    return for_team(RuleRehearsal, call.team).defer("sealed")
+    return for_team(Backtest, call.team).defer("sealed")

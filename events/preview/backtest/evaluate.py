@@ -50,7 +50,7 @@ class BacktestRules:
 
     def pass_over(self, requests: Sequence[RoutableRequest]) -> None:
         """Opens the windows that they opened; nothing else is decided."""
-        self.windows.settle(self._begin(requests))
+        self.windows.open_for(self._begin(requests))
 
     def judge(self, requests: Sequence[RoutableRequest]) -> list[Branch]:
         """Finished branches in the order of the requests: of all, or of as many as the budget was enough for, one at
@@ -60,7 +60,7 @@ class BacktestRules:
         outcomes = self._transform([branch for branch in judged if branch.is_unfinished])
         late = next((at for at, branch in enumerate(judged) if _is_late(outcomes.get(branch.event_id))), len(judged))
         finished = [finish_branch(branch, outcomes.get(branch.event_id)) for branch in judged[:late]]
-        self.windows.settle(begun[:late])
+        self.windows.open_for(begun[:late])
         return finished
 
     def _begin(self, requests: Sequence[RoutableRequest]) -> list[Branch]:

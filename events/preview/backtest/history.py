@@ -102,7 +102,7 @@ def _routable(past: Past, identifier: str, size: int, *, message: Message | None
         source_id=past.source_id,
         created_at=time_of(identifier),
         body_size=size,
-        tries=0,
+        claim_count=0,
         message=message,
         payload=None if message is None else rule_input(message),
     )

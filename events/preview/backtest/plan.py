@@ -1,6 +1,6 @@
 """The plan of a backtest: rules as saving them would take them, frozen with the transformation that they name.
 
-A transformation that is changed while the rehearsal runs changes nothing in it.
+A transformation that is changed while the backtest runs changes nothing in it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A rehearsal as the API shows it, and the shapes of its calls."""
+"""A backtest as the API shows it, and the shapes of its calls."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from connections.transformations.serializers import AnyJSONField
-from events.models.backtests import RehearsalStatus, RuleRehearsal
+from events.models.backtests import Backtest, BacktestStatus
 from events.preview.backtest.tally import WOULD_BE, complete_counts
 from events.preview.backtest.verdicts import Verdict
 from fasthook.api.fields import InputSerializer, MomentField, ObjectField, TextField
@@ -49,7 +49,7 @@ class RehearsalOutput(serializers.Serializer[Any]):
     id = serializers.CharField()
     team_id = serializers.CharField()
     connection_id = serializers.CharField()
-    status = serializers.ChoiceField(choices=RehearsalStatus.choices)
+    status = serializers.ChoiceField(choices=BacktestStatus.choices)
     rules = serializers.ListField(child=ObjectField())
     to = MomentField()
     total_count = serializers.IntegerField()
@@ -70,7 +70,7 @@ class RehearsalOutput(serializers.Serializer[Any]):
         return {**super().get_fields(), "from": MomentField()}
 
 
-def rehearsal_answer(row: RuleRehearsal) -> dict[str, Any]:
+def backtest_answer(row: Backtest) -> dict[str, Any]:
     return {
         "id": row.id,
         "team_id": row.team_id,
@@ -95,7 +95,7 @@ def rehearsal_answer(row: RuleRehearsal) -> dict[str, Any]:
     }
 
 
-def _progress(row: RuleRehearsal) -> float:
-    if row.status == RehearsalStatus.COMPLETED:
+def _progress(row: Backtest) -> float:
+    if row.status == BacktestStatus.COMPLETED:
         return 1.0
     return round(min(1.0, row.done_count / row.total_count), 4) if row.total_count else 0.0

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from connections.models import Connection
 from events.evidence.bounded_reads import bounded_read
-from events.models.backtests import UNFINISHED, RuleRehearsal
+from events.models.backtests import UNFINISHED, Backtest
 from events.preview.backtest import progress
 from events.preview.backtest.history import Past
 from events.preview.backtest.plan import plan_rules
@@ -27,9 +27,9 @@ COUNT_UP_TO: Final = 1_000_000
 MAX_UNFINISHED: Final = 2
 
 
-def start_rehearsal(
+def start_backtest(
     connection: Connection, rules: object, *, time_range: TimeRange, requested_by: str, now: datetime
-) -> RuleRehearsal:
+) -> Backtest:
     """Plans the replay of `rules` (None: the saved ones) against what the source accepted in the range, up to now.
 
     InvalidInput (faulty rules; RANGE_TOO_WIDE); Conflict TOO_MANY_REHEARSALS; Unavailable while no sandbox is there.
@@ -41,7 +41,7 @@ def start_rehearsal(
         # Two calls at once must not both find room.
         Team.objects.select_for_update(no_key=True).get(pk=connection.team_id)
         _refuse_too_many(connection.team_id)
-        row = RuleRehearsal.objects.create(
+        row = Backtest.objects.create(
             team_id=connection.team_id,
             connection_id=connection.id,
             source_id=connection.source_id,
@@ -55,11 +55,11 @@ def start_rehearsal(
         )
         asked = {"connection_id": connection.id, "from": iso(past.first), "to": iso(past.last)}
         record(current_who(), "rehearsal.started", row, meta=asked)
-        nudge_after_commit("rehearse")
+        nudge_after_commit("backtest")
     return row
 
 
-def cancel_rehearsal(row: RuleRehearsal) -> None:
+def cancel_backtest(row: Backtest) -> None:
     """What has been found stays. Conflict REHEARSAL_OVER."""
     with transaction.atomic():
         is_cancelled = progress.cancel(row.id)
@@ -89,7 +89,7 @@ def _count(past: Past) -> int:
 
 
 def _refuse_too_many(team_id: str) -> None:
-    unfinished = list(RuleRehearsal.objects.filter(team_id=team_id, status__in=UNFINISHED).values_list("id", flat=True))
+    unfinished = list(Backtest.objects.filter(team_id=team_id, status__in=UNFINISHED).values_list("id", flat=True))
     if len(unfinished) >= MAX_UNFINISHED:
         raise Conflict(
             f"{len(unfinished)} rehearsals of this team are under way; wait for one to end, or cancel it",

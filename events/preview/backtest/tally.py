@@ -1,4 +1,4 @@
-"""The tally of a rehearsal: counts of both sides, of each kind of change, and samples spread over the kinds."""
+"""The tally of a backtest: counts of both sides, of each kind of change, and samples spread over the kinds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verdicts: what became of a request at a connection, and what would become of it under the rehearsed rules."""
+"""Verdicts: what became of a request at a connection, and what would become of it under the backtested rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The deduplication windows of a rehearsal: opened by its own requests alone, kept in memory until they are over."""
+"""The deduplication windows of a backtest: opened by its own requests alone, kept in memory until they are over."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class BacktestWindows:
         """The branches with repeats ignored; no window is opened by that."""
         return judge_windows(branches, self._of(branches))[0]
 
-    def settle(self, branches: Sequence[Branch]) -> None:
+    def open_for(self, branches: Sequence[Branch]) -> None:
         """Opens the windows of branches that come next in the order of acceptance."""
         _, opened = judge_windows(branches, self._of(branches))
         self._open.update(opened)

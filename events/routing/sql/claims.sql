@@ -18,23 +18,23 @@ WITH due AS MATERIALIZED (
     WHERE bytes_before < %(bytes)s
 )
 UPDATE route_job AS job
-SET due_at = now() + make_interval(secs => %(lease_s)s), tries = tries + 1, lease_token = %(token)s
+SET due_at = now() + make_interval(secs => %(lease_s)s), claim_count = claim_count + 1, lease_token = %(token)s
 FROM fitting
 WHERE job.ctid = fitting.place
-RETURNING job.request_id, job.source_id, job.body_size, job.tries, job.batch_operation_id
+RETURNING job.request_id, job.source_id, job.body_size, job.claim_count, job.batch_operation_id
 
 -- :name return_route_jobs
 -- Gives claimed jobs back as if they had not been claimed.
-UPDATE route_job SET due_at = now(), tries = tries - 1, lease_token = NULL
+UPDATE route_job SET due_at = now(), claim_count = claim_count - 1, lease_token = NULL
 WHERE request_id = ANY(%(ids)s) AND lease_token = %(token)s
 
 -- :name postpone_route_jobs
--- The same, into the lane of those whose transformations take long.
-UPDATE route_job SET due_at = now(), tries = tries - 1, lease_token = NULL, slow = true
+-- The same, into the queue of those whose transformations take long.
+UPDATE route_job SET due_at = now(), claim_count = claim_count - 1, lease_token = NULL, slow = true
 WHERE request_id = ANY(%(ids)s) AND lease_token = %(token)s
 
 -- :name finish_route_jobs
--- Only jobs still leased to this claim; a late worker finds none and writes nothing. Under the gate, so the version is
+-- Only jobs still leased to this claim; a late worker finds none and writes nothing. Under the configuration lock, so the version is
 -- that of the configuration until the commit.
 WITH finished AS (
     DELETE FROM route_job WHERE request_id = ANY(%(ids)s) AND lease_token = %(token)s RETURNING request_id

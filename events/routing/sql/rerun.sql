@@ -7,12 +7,12 @@ WITH due AS MATERIALIZED (
     ORDER BY due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 )
 UPDATE delivery_job AS job
-SET due_at = now() + make_interval(secs => %(lease_s)s), tries = tries + 1, lease_token = %(token)s
+SET due_at = now() + make_interval(secs => %(lease_s)s), claim_count = claim_count + 1, lease_token = %(token)s
 FROM due
 WHERE job.event_id = due.event_id
 RETURNING
     job.event_id, job.request_id, job.source_id, job.connection_id, job.destination_id, job.trigger, job.body_size,
-    job.tries
+    job.claim_count
 
 -- :name return_rules
 -- Gives claimed jobs back as if they had not been claimed.
@@ -21,12 +21,12 @@ WITH own AS MATERIALIZED (
     ORDER BY event_id FOR UPDATE
 )
 UPDATE delivery_job AS job
-SET due_at = now() + make_interval(secs => %(after_s)s), tries = tries - 1, lease_token = NULL
+SET due_at = now() + make_interval(secs => %(after_s)s), claim_count = claim_count - 1, lease_token = NULL
 FROM own
 WHERE job.event_id = own.event_id
 
 -- :name lock_rules
--- Only jobs still leased to this claim: what was cancelled, held or taken over meanwhile is left alone. Under the gate,
+-- Only jobs still leased to this claim: what was cancelled, held or taken over meanwhile is left alone. Under the configuration lock,
 -- so the version is that of the configuration until the commit.
 WITH own AS MATERIALIZED (
     SELECT event_id FROM delivery_job WHERE event_id = ANY(%(ids)s) AND lease_token = %(token)s
@@ -65,6 +65,6 @@ WITH result AS MATERIALIZED (
 )
 UPDATE delivery_job AS job
 SET rank = result.rank, due_at = now(), has_payload = result.has_payload, body_size = result.body_size,
-    tries = 0, lease_token = NULL
+    claim_count = 0, lease_token = NULL
 FROM result
 WHERE job.event_id = result.event_id AND result.status = 'QUEUED'

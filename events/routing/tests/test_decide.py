@@ -24,9 +24,11 @@ def payload(body: Any) -> RuleInput:
     return RuleInput(method="POST", path="/", query={}, headers={}, body=body)
 
 
-def request(number: int = 1, body: Any = None, *, after_s: float = 0, tries: int = 1) -> RoutableRequest:
+def request(number: int = 1, body: Any = None, *, after_s: float = 0, claim_count: int = 1) -> RoutableRequest:
     at = NOW + timedelta(seconds=after_s)
-    return RoutableRequest(f"req_{number:04d}", "src_1", at, body_size=9, tries=tries, payload=payload(body))
+    return RoutableRequest(
+        f"req_{number:04d}", "src_1", at, body_size=9, claim_count=claim_count, payload=payload(body)
+    )
 
 
 def entry(*rules: dict[str, Any], **values: Any) -> ConnectionEntry:
@@ -80,7 +82,7 @@ def test_what_the_filter_refuses_is_ignored_and_says_which_target(paused: bool) 
 
 
 def test_a_disabled_destination_comes_before_every_rule() -> None:
-    branch = decide(entry(DEDUP, FILTER, DELAY, paused=True), request(tries=9), enabled=frozenset())
+    branch = decide(entry(DEDUP, FILTER, DELAY, paused=True), request(claim_count=9), enabled=frozenset())
     assert (branch.status, branch.ignored_cause, branch.ignored_meta, branch.dedup_key) == (
         Status.CANCELLED,
         "DESTINATION_DISABLED",
@@ -90,8 +92,8 @@ def test_a_disabled_destination_comes_before_every_rule() -> None:
 
 
 def test_a_request_that_ended_its_worker_three_times_fails() -> None:
-    assert decide(entry(), request(tries=3)).status is Status.QUEUED
-    branch = decide(entry(DEDUP), request(tries=4, body={"id": 1}))
+    assert decide(entry(), request(claim_count=3)).status is Status.QUEUED
+    branch = decide(entry(DEDUP), request(claim_count=4, body={"id": 1}))
     assert (branch.status, branch.due_at, branch.dedup_key) == (Status.FAILED, None, None)
     assert branch.failure_message == "INTERNAL_ERROR: routing this request ended its worker 3 times"
 
@@ -121,8 +123,8 @@ def test_payloads_are_read_only_for_rules_that_look_at_them(rules: tuple[dict[st
 
 def deduplicated(*asked: RoutableRequest, stored: dict[tuple[str, bytes], Window] | None = None, **values: Any) -> Any:
     branches = [decide(entry(DEDUP, **values), each) for each in asked]
-    settled, opened = judge_windows(branches, stored or {})
-    return [branch.ignored_meta and branch.ignored_meta["first_request_id"] for branch in settled], opened
+    judged, opened = judge_windows(branches, stored or {})
+    return [branch.ignored_meta and branch.ignored_meta["first_request_id"] for branch in judged], opened
 
 
 def test_repeats_within_a_batch_name_the_first_of_them() -> None:
@@ -172,18 +174,18 @@ def test_what_the_filter_refused_still_opens_the_window() -> None:
         decide(entry(DEDUP, FILTER), request(1, {"id": 7, "kind": "other"})),
         decide(entry(DEDUP, FILTER), request(2, {"id": 7, "kind": "wanted"})),
     ]
-    settled, _ = judge_windows(branches, {})
-    assert [branch.ignored_cause for branch in settled] == ["FILTERED", "DEDUPLICATED"]
+    judged, _ = judge_windows(branches, {})
+    assert [branch.ignored_cause for branch in judged] == ["FILTERED", "DEDUPLICATED"]
 
 
 def test_a_duplicate_for_a_paused_connection_is_ignored_not_held() -> None:
     branches = [decide(entry(DEDUP, paused=True), request(number, {"id": 7})) for number in (1, 2)]
-    settled, _ = judge_windows(branches, {})
-    assert [(branch.status, branch.due_at) for branch in settled] == [(Status.HOLD, None), (Status.CANCELLED, None)]
+    judged, _ = judge_windows(branches, {})
+    assert [(branch.status, branch.due_at) for branch in judged] == [(Status.HOLD, None), (Status.CANCELLED, None)]
 
 
 def test_connections_do_not_share_windows() -> None:
     branches = [decide(entry(DEDUP, id=name), request(1, {"id": 7})) for name in ("conn_1", "conn_2")]
-    settled, opened = judge_windows(branches, {})
-    assert [branch.ignored_cause for branch in settled] == [None, None]
+    judged, opened = judge_windows(branches, {})
+    assert [branch.ignored_cause for branch in judged] == [None, None]
     assert len(opened) == 2

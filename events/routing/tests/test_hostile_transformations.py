@@ -117,7 +117,7 @@ def test_a_source_whose_transformations_take_long_waits_behind_the_others(
     quick = accept(door, [captured(project) for _ in range(3)])
     router.route_batch()
     assert set(Event.objects.filter(source_id=project.source.id).values_list("request_id", flat=True)) == set(quick)
-    assert set(RouteJob.objects.values_list("request_id", "slow", "tries")) == {(each, True, 0) for each in late}
+    assert set(RouteJob.objects.values_list("request_id", "slow", "claim_count")) == {(each, True, 0) for each in late}
     router.route_slow_batch()
     done = Event.objects.filter(request_id__in=late)
     assert list(done.values_list("status", flat=True)) == ["FAILED"]
@@ -137,7 +137,7 @@ def test_what_a_batch_has_no_time_for_is_postponed_without_using_up_a_try(
     token = uuid4()
     router._route_claimed(router._claim(token, slow=False, limit=40), token, budget_s=0.02)
     done = set(Event.objects.values_list("request_id", flat=True))
-    waiting = dict(RouteJob.objects.values_list("request_id", "tries"))
+    waiting = dict(RouteJob.objects.values_list("request_id", "claim_count"))
     assert 0 < len(done) < 40
     assert waiting == dict.fromkeys(set(ids) - done, 0)
     assert set(RouteJob.objects.values_list("slow", "lease_token")) == {(True, None)}

@@ -83,7 +83,7 @@ def test_a_repaired_transformation_runs_on_the_same_event(
     event, job, payload = Event.objects.get(), DeliveryJob.objects.get(), EventPayload.objects.get()
     assert (event.id, event.status, event.failure_message, event.has_payload) == (event_id, "QUEUED", None, True)
     assert orjson.loads(payload.body) == {"id": 1, "seen": "source"}
-    assert (job.rank, job.trigger, job.attempt_number, job.has_payload, job.body_size, job.tries) == (
+    assert (job.rank, job.trigger, job.attempt_number, job.has_payload, job.body_size, job.claim_count) == (
         2,
         "MANUAL",
         1,
@@ -171,10 +171,10 @@ def test_what_was_held_before_its_rules_ran_has_them_run_after_its_release(
     (event_id,) = failed_events(project, door, router)
     repair()
     requeue(event_id, trigger=Trigger.BULK_RETRY, batch="bch_1")
-    change(project.connection, paused_at=utc_now(), settle_requested_at=utc_now())
+    change(project.connection, paused_at=utc_now(), reconcile_requested_at=utc_now())
     assert reconcile_all(seconds=5) == 1
     assert (Event.objects.get().status, DeliveryJob.objects.count()) == ("HOLD", 0)
-    change(project.connection, paused_at=None, settle_requested_at=utc_now())
+    change(project.connection, paused_at=None, reconcile_requested_at=utc_now())
     assert reconcile_all(seconds=5) == 1
     assert router.run_rules_again() == 1
     job = DeliveryJob.objects.get()
@@ -238,10 +238,10 @@ def test_without_a_live_connection_it_is_left_to_settling_at_the_cost_of_no_try(
     (event_id,) = failed_events(project, door, router)
     repair()
     requeue(event_id)
-    change(project.connection, disabled_at=utc_now(), settle_requested_at=utc_now())
+    change(project.connection, disabled_at=utc_now(), reconcile_requested_at=utc_now())
     assert router.run_rules_again() == 1
     job = DeliveryJob.objects.get()
-    assert (job.rank, job.tries, job.lease_token) == (4, 0, None)
+    assert (job.rank, job.claim_count, job.lease_token) == (4, 0, None)
     assert reconcile_all(seconds=5) == 1
     assert Event.objects.get().ignored_cause == "CONNECTION_DISABLED"
 
@@ -260,7 +260,7 @@ def test_without_a_sandbox_it_waits_at_the_cost_of_no_try(
         patch.setattr(Sandbox, "run_batch", refuse)
         assert router.run_rules_again() == 0
     job = DeliveryJob.objects.get()
-    assert (job.tries, job.lease_token, job.due_at > utc_now()) == (0, None, True)
+    assert (job.claim_count, job.lease_token, job.due_at > utc_now()) == (0, None, True)
     set_job(event_id, due_at=utc_now())
     assert router.run_rules_again() == 1
 
@@ -284,8 +284,8 @@ def test_what_ends_its_worker_again_and_again_fails_alone(
     culprit, other = failed_events(project, door, router, count=2)
     repair()
     requeue(culprit, other)
-    set_job(culprit, tries=3)
-    set_job(other, tries=3)
+    set_job(culprit, claim_count=3)
+    set_job(other, claim_count=3)
     router.run_rules_again()
     event = Event.objects.get(id=culprit)
     assert (event.status, event.failure_message) == (

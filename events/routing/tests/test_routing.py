@@ -18,7 +18,7 @@ from psycopg import errors
 from events.housekeeping import _delete_in_pages
 from events.models import DeduplicationKey, DeliveryJob, Event, RouteJob
 from events.routing import claims, worker
-from events.routing.decide import MAX_TRIES
+from events.routing.decide import MAX_CLAIMS
 from events.routing.worker import Router
 from events.tests.plane import accept, add_connection, captured, change
 from events.tests.seed import Project
@@ -360,10 +360,10 @@ def test_a_postgres_that_takes_nothing_for_long_uses_up_no_tries(
     ids = accept(door, [captured(project) for _ in range(3)])
     with monkeypatch.context() as patched:
         patched.setattr(worker, "write_branches", raising(fault))
-        for _ in range(2 * MAX_TRIES):
+        for _ in range(2 * MAX_CLAIMS):
             with pytest.raises(type(fault)):
                 router.route_batch()
-    assert dict(RouteJob.objects.values_list("request_id", "tries")) == dict.fromkeys(ids, 0)
+    assert dict(RouteJob.objects.values_list("request_id", "claim_count")) == dict.fromkeys(ids, 0)
     assert router.route_batch() == 3
     assert set(Event.objects.values_list("request_id", "status")) == {(request_id, "QUEUED") for request_id in ids}
 
@@ -377,7 +377,7 @@ def test_jobs_that_could_not_be_returned_at_once_are_returned_before_the_next_cl
         patched.setattr(worker, "return_jobs", raising(errors.DiskFull()))
         with pytest.raises(errors.DiskFull):
             router.route_batch()
-        assert RouteJob.objects.get().tries == 1
+        assert RouteJob.objects.get().claim_count == 1
         assert router.route_batch() == 0
     assert router.route_batch() == 1
     assert Event.objects.get().status == "QUEUED"
@@ -392,7 +392,7 @@ def test_a_statement_that_postgres_gives_up_on_uses_up_a_try(
     with pytest.raises(errors.QueryCanceled):
         router.route_batch()
     job = RouteJob.objects.get()
-    assert job.tries == 1
+    assert job.claim_count == 1
     assert job.due_at > utc_now()
 
 
@@ -417,10 +417,10 @@ def test_suspects_are_routed_one_by_one_and_the_others_are_given_back_uncounted(
     project: Project, door: DataConnection, router: Router
 ) -> None:
     ids = accept(door, [captured(project) for _ in range(3)])
-    RouteJob.objects.filter(request_id=ids[1]).update(tries=2)
+    RouteJob.objects.filter(request_id=ids[1]).update(claim_count=2)
     router.route_batch()
     assert list(Event.objects.values_list("request_id", "status")) == [(ids[1], "QUEUED")]
-    assert dict(RouteJob.objects.values_list("request_id", "tries")) == {ids[0]: 0, ids[2]: 0}
+    assert dict(RouteJob.objects.values_list("request_id", "claim_count")) == {ids[0]: 0, ids[2]: 0}
     router.route_batch()
     assert Event.objects.count() == 3
 

@@ -225,6 +225,6 @@ def test_without_a_sandbox_jobs_are_given_back_uncounted_and_the_rest_is_routed(
         for _ in range(5):
             router.route_batch()
         assert sorted(Event.objects.values_list("request_id", flat=True)) == routed
-        assert dict(RouteJob.objects.values_list("request_id", "tries")) == dict.fromkeys(waiting, 0)
+        assert dict(RouteJob.objects.values_list("request_id", "claim_count")) == dict.fromkeys(waiting, 0)
     router.route_batch()
     assert set(Event.objects.filter(request_id__in=waiting).values_list("status", "has_payload")) == {("QUEUED", True)}

@@ -150,12 +150,12 @@ def test_a_tick_wakes_the_stages_that_have_something_due(team: Project, woken: l
     DeliveryJob.objects.create(event_id="evt_1", rank=1, due_at=now, attempt_number=1, trigger="INITIAL", body_size=0)
     nudge_due_stages()
     RouteJob.objects.all().delete()
-    change(team.destination, settle_requested_at=now)
+    change(team.destination, reconcile_requested_at=now)
     nudge_due_stages()
-    assert woken == ["route", "route", "deliver", "deliver", "settle"]
+    assert woken == ["route", "route", "deliver", "deliver", "reconcile"]
 
 
 def test_a_plane_is_there_to_be_settled_by_its_connection_too(transactional_db: None, woken: list[str]) -> None:
-    change(make_plane().connection, settle_requested_at=utc_now())
+    change(make_plane().connection, reconcile_requested_at=utc_now())
     nudge_due_stages()
-    assert woken == ["settle"]
+    assert woken == ["reconcile"]

@@ -169,11 +169,11 @@ def test_a_flushed_redis_does_not_stop_nudges(server: redis.Redis) -> None:
 
 def test_nothing_is_sent_before_the_commit_or_after_a_rollback(server: redis.Redis) -> None:
     with transaction.atomic():
-        nudge_after_commit("settle")
+        nudge_after_commit("reconcile")
         assert messages(server, "maintenance") == []
-    assert messages(server, "maintenance") == ["events.tasks.settle"]
-    begin("settle")
+    assert messages(server, "maintenance") == ["events.tasks.reconcile"]
+    begin("reconcile")
     with transaction.atomic():
-        nudge_after_commit("settle")
+        nudge_after_commit("reconcile")
         transaction.set_rollback(True)
     assert len(messages(server, "maintenance")) == 1

@@ -18,7 +18,7 @@ from fasthook.testing import ROOT
 
 
 def value(table: Table, measure: Measure, *labels: str, offset: int = 0) -> float:
-    return float(table.cells.view[measure.places[labels] + offset])
+    return float(table.values.view[measure.places[labels] + offset])
 
 
 def test_a_counter_adds_up_by_its_labels() -> None:
@@ -55,8 +55,8 @@ def test_many_at_once_are_as_many_one_by_one() -> None:
     for each in values:
         one.observe(each, "a")
     many.observe_all(iter(values), "a")
-    cells = [[value(table, each, "a", offset=offset) for offset in range(5)] for each in (one, many)]
-    assert cells[0] == cells[1]
+    values = [[value(table, each, "a", offset=offset) for offset in range(5)] for each in (one, many)]
+    assert values[0] == values[1]
 
 
 def test_threads_do_not_lose_each_others_counts() -> None:
@@ -81,10 +81,10 @@ def test_gauges_do_not_outlive_their_process_and_counters_do(tmp_path: Path) -> 
     table.publish(tmp_path, "web")
     counter.add(5)
     gauge.set(7)
-    table.cells.withdraw()
+    table.values.withdraw()
     table.publish(tmp_path, "web")
-    (found,) = read_published(tmp_path, layout=table.layout, count=len(table.cells.view))
-    assert (found.cells[counter.places[()]], found.cells[gauge.places[()]]) == (5, 0)
+    (found,) = read_published(tmp_path, layout=table.layout, count=len(table.values.view))
+    assert (found.values[counter.places[()]], found.values[gauge.places[()]]) == (5, 0)
 
 
 def test_the_layout_changes_with_the_meaning_of_a_cell() -> None:

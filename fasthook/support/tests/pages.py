@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib.admin.utils import quote as quote_key
 from django.urls import reverse
 
-from events.models import RuleRehearsal
+from events.models import Backtest
 from events.tests.seed import Project
 from teams.models import AuditEntry
 
@@ -22,8 +22,8 @@ def audited() -> Any:
     return AuditEntry.objects.exclude(action__startswith="sign_in")
 
 
-def rehearsal(team: Project, now: datetime, **values: Any) -> RuleRehearsal:
-    return RuleRehearsal.objects.create(
+def rehearsal(team: Project, now: datetime, **values: Any) -> Backtest:
+    return Backtest.objects.create(
         team_id=team.team.id,
         connection_id=team.connection.id,
         source_id=team.source.id,

@@ -46,7 +46,7 @@ def test_disabling_asks_first_acts_once_and_is_in_the_audit_log(
 
 def test_a_connection_that_staff_disable_settles_what_waits(staff: Client, team: Project) -> None:
     staff.post(page_of(team.connection).replace("/change/", "/disable/"))
-    assert Connection.objects.get().settle_requested_at is not None
+    assert Connection.objects.get().reconcile_requested_at is not None
 
 
 def test_cancelling_a_rehearsal_is_confirmed_audited_and_refused_when_it_is_over(

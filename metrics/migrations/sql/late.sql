@@ -62,7 +62,7 @@ BEGIN
         IF EXISTS (SELECT FROM new_rows WHERE id < counted) THEN
             INSERT INTO metrics_events_late
                 (at, team_id, connection_id, source_id, destination_id, status, ignored, ignored_cause, error_code,
-                 response_status, n, tries)
+                 response_status, n, attempts)
             SELECT metrics_minute_of(id), team_id, connection_id, source_id, destination_id, status,
                 ignored_meta IS NOT NULL, ignored_cause, error_code, response_status, count(*), sum(attempts)
             FROM new_rows WHERE id < counted
@@ -73,7 +73,7 @@ BEGIN
         IF EXISTS (SELECT FROM old_rows WHERE id < counted) THEN
             INSERT INTO metrics_events_late
                 (at, team_id, connection_id, source_id, destination_id, status, ignored, ignored_cause, error_code,
-                 response_status, n, tries)
+                 response_status, n, attempts)
             SELECT metrics_minute_of(id), team_id, connection_id, source_id, destination_id, status,
                 ignored_meta IS NOT NULL, ignored_cause, error_code, response_status, -count(*), -sum(attempts)
             FROM old_rows WHERE id < counted

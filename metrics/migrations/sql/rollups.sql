@@ -37,7 +37,7 @@ CREATE TABLE metrics_events_minute (
     error_code text,
     response_status integer,
     n bigint NOT NULL,
-    tries bigint NOT NULL
+    attempts bigint NOT NULL
 );
 
 CREATE TABLE metrics_attempts_minute (

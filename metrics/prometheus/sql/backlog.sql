@@ -27,9 +27,9 @@ WITH RECURSIVE queue (destination_id, number) AS (
         count(*) FILTER (WHERE due_at < now() - make_interval(secs => %(late_s)s)) AS late
     FROM oldest
 ), marked AS (
-    SELECT settle_requested_at FROM connections_connection WHERE settle_requested_at IS NOT NULL
+    SELECT reconcile_requested_at FROM connections_connection WHERE reconcile_requested_at IS NOT NULL
     UNION ALL
-    SELECT settle_requested_at FROM destinations_destination WHERE settle_requested_at IS NOT NULL
+    SELECT reconcile_requested_at FROM destinations_destination WHERE reconcile_requested_at IS NOT NULL
 ), counted AS (
     SELECT 'route_job'::regclass AS name, count(*) FROM (SELECT FROM route_job LIMIT %(rows)s + 1) AS bounded
     UNION ALL
@@ -48,7 +48,7 @@ WITH RECURSIVE queue (destination_id, number) AS (
     UNION ALL
     SELECT 'deliver', (SELECT jobs FROM jobs WHERE name = 'delivery_job'::regclass), (SELECT due_at FROM delivery)
     UNION ALL
-    SELECT 'settle', (SELECT count(*) FROM marked), (SELECT min(settle_requested_at) FROM marked)
+    SELECT 'settle', (SELECT count(*) FROM marked), (SELECT min(reconcile_requested_at) FROM marked)
 )
 SELECT stage, jobs, greatest(0, coalesce(extract(epoch FROM now() - due_at), 0))::float8 AS oldest_due_s,
     (SELECT destinations FROM delivery), (SELECT late FROM delivery)

@@ -1,4 +1,4 @@
-"""A rehearsal over a made history: exact counts and samples, page by page, and nothing else is written."""
+"""A backtest over a made history: exact counts and samples, page by page, and nothing else is written."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from django.db import connection as database
 from connections.models import Transformation
 from events.housekeeping import keep_house
 from events.models import Event
-from events.models.backtests import RuleRehearsal
+from events.models.backtests import Backtest
 from events.preview.backtest import evaluate, history, progress
-from events.preview.backtest.runner import Rehearser
+from events.preview.backtest.runner import Backtester
+from events.tests.backtesting import DEDUPLICATE, HOUR, SECOND, answer, drain, found, plan
 from events.tests.plane import add_source, change
-from events.tests.rehearsing import DEDUPLICATE, HOUR, SECOND, answer, drain, found, plan
 from events.tests.seed import Project, make_event, make_request
 from fasthook.lib.clock import utc_now
 from teams.models import AuditEntry
@@ -36,8 +36,8 @@ def start(now: datetime) -> datetime:
 
 
 @pytest.fixture
-def rehearser(team: Project) -> Iterator[Rehearser]:
-    made = Rehearser()
+def backtester(team: Project) -> Iterator[Backtester]:
+    made = Backtester()
     yield made
     made.close()
 
@@ -68,11 +68,11 @@ def past(team: Project, start: datetime) -> list[str]:
 
 
 def test_it_says_what_would_become_of_each_request_and_shows_those_that_differ(
-    team: Project, start: datetime, past: list[str], rehearser: Rehearser
+    team: Project, start: datetime, past: list[str], backtester: Backtester
 ) -> None:
     row = plan(team, start, DEDUPLICATE, TRANSFORM, FILTER)
     assert (row.status, row.total_count) == ("PLANNED", 8)
-    drain(rehearser)
+    drain(backtester)
     events = dict(Event.objects.values_list("request_id", "id"))
     shown = answer(row)
     assert found(row) == {
@@ -122,7 +122,7 @@ def test_it_says_what_would_become_of_each_request_and_shows_those_that_differ(
 
 
 def test_only_accepted_requests_of_the_source_in_the_range_are_replayed(
-    team: Project, other_team: Project, start: datetime, rehearser: Rehearser
+    team: Project, other_team: Project, start: datetime, backtester: Backtester
 ) -> None:
     inside = [make_request(team, at).id for at in (start, start + HOUR)]
     make_request(team, start - timedelta(milliseconds=1))
@@ -133,21 +133,21 @@ def test_only_accepted_requests_of_the_source_in_the_range_are_replayed(
     make_request(other_team, start + SECOND)
     row = plan(team, start)
     assert row.total_count == 2
-    drain(rehearser)
+    drain(backtester)
     assert [sample["request_id"] for sample in found(row)["samples"]] == inside
 
 
-def test_paused_and_disabled_do_not_count(team: Project, start: datetime, rehearser: Rehearser) -> None:
+def test_paused_and_disabled_do_not_count(team: Project, start: datetime, backtester: Backtester) -> None:
     make_request(team, start)
     change(team.connection, disabled_at=utc_now())
     change(team.destination, disabled_at=utc_now())
     row = plan(team, start, {"type": "delay", "delay": 1000})
-    drain(rehearser)
+    drain(backtester)
     assert found(row)["would_be"] == {"delivered": 1, "filtered": 0, "deduplicated": 0, "failed": 0}
 
 
 def test_without_rules_the_saved_ones_are_replayed_as_they_were_when_it_started(
-    team: Project, start: datetime, past: list[str], rehearser: Rehearser
+    team: Project, start: datetime, past: list[str], backtester: Backtester
 ) -> None:
     code = Transformation.objects.create(team=team.team, name="shout", code=CODE, env={"END": "!"})
     rules = [{"type": "transform", "transformation_id": code.id}, FILTER]
@@ -155,27 +155,27 @@ def test_without_rules_the_saved_ones_are_replayed_as_they_were_when_it_started(
     row = plan(team, start, saved=True)
     change(code, code="return null;", env={})
     change(team.connection, rules=[])
-    drain(rehearser)
+    drain(backtester)
     assert (answer(row)["rules"], answer(row)["would_be"]["delivered"]) == (rules, 6)
 
 
 def test_an_inline_transformation_without_env_has_the_one_of_its_name_as_when_saved(
-    team: Project, start: datetime, past: list[str], rehearser: Rehearser
+    team: Project, start: datetime, past: list[str], backtester: Backtester
 ) -> None:
     Transformation.objects.create(team=team.team, name="shout", code="return null;", env={"END": "!"})
     row = plan(team, start, {"type": "transform", "transformation": {"name": "shout", "code": CODE}}, FILTER)
-    drain(rehearser)
+    drain(backtester)
     assert found(row)["would_be"]["delivered"] == 6
 
 
 def contents() -> dict[str, str]:
-    """A fingerprint of every table but that of rehearsals."""
+    """A fingerprint of every table but that of backtests."""
     with database.cursor() as cursor:
         cursor.execute(
             "SELECT relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace"
             " WHERE nspname = 'public' AND relkind IN ('r', 'p') AND NOT relispartition"
         )
-        tables = [name for (name,) in cursor.fetchall() if name != "rule_rehearsal"]
+        tables = [name for (name,) in cursor.fetchall() if name != "backtest"]
         found = {}
         for table in tables:
             cursor.execute(f"SELECT md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM {table} AS t")
@@ -184,7 +184,7 @@ def contents() -> dict[str, str]:
 
 
 def test_nothing_but_its_own_row_and_an_audit_entry_is_written(
-    team: Project, start: datetime, past: list[str], rehearser: Rehearser
+    team: Project, start: datetime, past: list[str], backtester: Backtester
 ) -> None:
     before = contents()
     assert {
@@ -196,7 +196,7 @@ def test_nothing_but_its_own_row_and_an_audit_entry_is_written(
         "deduplication_key",
     } <= (before.keys())
     row = plan(team, start, DEDUPLICATE, TRANSFORM, FILTER)
-    drain(rehearser)
+    drain(backtester)
     assert found(row)["status"] == "COMPLETED"
     after = contents()
     assert after | {"teams_auditentry": before["teams_auditentry"]} == before
@@ -204,15 +204,15 @@ def test_nothing_but_its_own_row_and_an_audit_entry_is_written(
 
 
 def test_secrets_are_sealed_while_it_waits_masked_when_shown_and_gone_afterwards(
-    team: Project, start: datetime, past: list[str], rehearser: Rehearser
+    team: Project, start: datetime, past: list[str], backtester: Backtester
 ) -> None:
     secret = {"name": "shout", "code": CODE, "env": {"END": "a secret value"}}
     row = plan(team, start, {"type": "transform", "transformation": secret})
-    stored = "SELECT row::text, sealed FROM rule_rehearsal AS row"
+    stored = "SELECT row::text, sealed FROM backtest AS row"
     with database.cursor() as cursor:
         cursor.execute(stored)
         assert "a secret value" not in cursor.fetchone()[0]
-        drain(rehearser)
+        drain(backtester)
         cursor.execute(stored)
         text, sealed = cursor.fetchone()
     assert ("a secret value" in text, sealed) == (False, None)
@@ -220,7 +220,7 @@ def test_secrets_are_sealed_while_it_waits_masked_when_shown_and_gone_afterwards
 
 
 def test_transformations_that_take_long_make_small_pages_and_the_same_counts(
-    team: Project, start: datetime, rehearser: Rehearser, monkeypatch: pytest.MonkeyPatch
+    team: Project, start: datetime, backtester: Backtester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(evaluate, "TRANSFORM_BUDGET_S", 0.05)
     for number in range(8):
@@ -236,14 +236,14 @@ def test_transformations_that_take_long_make_small_pages_and_the_same_counts(
         return real(*args, **kwargs)
 
     monkeypatch.setattr(progress, "save_page", save)
-    drain(rehearser)
+    drain(backtester)
     assert found(row)["would_be"] == {"delivered": 4, "filtered": 4, "deduplicated": 0, "failed": 0}
     assert len(pages) > 1
     assert pages == sorted(set(pages))
 
 
 def test_a_page_holds_no_more_bytes_than_it_has_room_for(
-    team: Project, start: datetime, rehearser: Rehearser, monkeypatch: pytest.MonkeyPatch
+    team: Project, start: datetime, backtester: Backtester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(history, "PAGE_BYTES", 100)
     sizes = (60, 40, 1, 500, 99, 1)
@@ -256,11 +256,11 @@ def test_a_page_holds_no_more_bytes_than_it_has_room_for(
     assert pages == [[0, 1], [2], [3], [4, 5]]
 
 
-def test_those_that_are_over_are_kept_for_a_week(team: Project, start: datetime, rehearser: Rehearser) -> None:
+def test_those_that_are_over_are_kept_for_a_week(team: Project, start: datetime, backtester: Backtester) -> None:
     old, young = plan(team, start), plan(team, start)
-    drain(rehearser)
+    drain(backtester)
     waiting = plan(team, start)
     for row, days in ((old, 8), (young, 6)):
-        RuleRehearsal.objects.filter(pk=row.pk).update(finished_at=utc_now() - timedelta(days=days))
+        Backtest.objects.filter(pk=row.pk).update(finished_at=utc_now() - timedelta(days=days))
     keep_house(now=utc_now())
-    assert set(RuleRehearsal.objects.values_list("id", flat=True)) == {young.id, waiting.id}
+    assert set(Backtest.objects.values_list("id", flat=True)) == {young.id, waiting.id}

@@ -1,4 +1,4 @@
-"""Rehearsals over HTTP: what may be asked, what is refused, and to whom they belong."""
+"""Backtests over HTTP: what may be asked, what is refused, and to whom they belong."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from connections.tests.factories import ConnectionFactory
 from events import housekeeping
 from events.housekeeping import nudge_due_stages
 from events.models import RequestStatus
-from events.models.backtests import RuleRehearsal
+from events.models.backtests import Backtest
 from events.preview.backtest import services
-from events.preview.backtest.runner import Rehearser
+from events.preview.backtest.runner import Backtester
+from events.tests.backtesting import drain
 from events.tests.plane import change
-from events.tests.rehearsing import drain
 from events.tests.seed import Project, make_request
 from fasthook.lib.clock import iso
 from fasthook.testing import ApiCaller
@@ -89,7 +89,7 @@ def test_it_is_planned_and_wakes_the_bulk_worker(
         "finished_at": None,
     }
     assert shown["id"].startswith("rhr_")
-    assert nudges == ["rehearse"]
+    assert nudges == ["backtest"]
 
 
 def test_it_is_shown_alone_and_in_the_list_of_its_connection(api: ApiCaller, team: Project, path: str) -> None:
@@ -107,18 +107,18 @@ def test_it_is_shown_alone_and_in_the_list_of_its_connection(api: ApiCaller, tea
 def test_it_runs_to_its_end(api: ApiCaller, team: Project, path: str, now: datetime) -> None:
     make_request(team, now - HOUR)
     made = start(api, path, rules=[{"type": "filter", "body": {"id": 2}}])
-    rehearser = Rehearser()
-    drain(rehearser)
-    rehearser.close()
+    backtester = Backtester()
+    drain(backtester)
+    backtester.close()
     shown = api.get(f"/v1/rehearsals/{made['id']}").json()
     assert (shown["status"], shown["progress"], shown["changes"]) == ("COMPLETED", 1.0, {"none->filtered": 1})
 
 
 def test_an_empty_range_is_over_at_once(api: ApiCaller, path: str) -> None:
     made = start(api, path)
-    rehearser = Rehearser()
-    drain(rehearser)
-    rehearser.close()
+    backtester = Backtester()
+    drain(backtester)
+    backtester.close()
     shown = api.get(f"/v1/rehearsals/{made['id']}").json()
     assert (shown["status"], shown["progress"], shown["would_be"]) == ("COMPLETED", 1.0, EMPTY)
 
@@ -138,7 +138,7 @@ def test_values_of_an_inline_env_are_masked_in_every_answer(api: ApiCaller, path
     for answer in (api.get(f"/v1/rehearsals/{made['id']}"), api.get(path)):
         assert "a secret value" not in answer.content.decode()
     with database.cursor() as cursor:
-        cursor.execute("SELECT row::text FROM rule_rehearsal AS row")
+        cursor.execute("SELECT row::text FROM backtest AS row")
         assert "a secret value" not in cursor.fetchone()[0]
     assert not Transformation.objects.exists()
 
@@ -171,7 +171,7 @@ def test_faults_are_named_and_nothing_is_planned(
     status, code, fields = refusal(api.post(path, body))
     assert (status, code) == (422, "INVALID_INPUT")
     assert any(each.startswith(field) for each in fields), fields
-    assert not RuleRehearsal.objects.exists()
+    assert not Backtest.objects.exists()
     assert nudges == []
 
 
@@ -193,7 +193,7 @@ def test_a_range_with_too_many_requests_is_refused_with_their_count(
     assert answer.json()["error"].startswith("the range holds 3 requests and a rehearsal replays at most 2")
     monkeypatch.setattr(services, "COUNT_UP_TO", 2)
     assert api.post(path, EVER).json()["data"]["count_exact"] is False
-    assert not RuleRehearsal.objects.exists()
+    assert not Backtest.objects.exists()
     assert start(api, path, to=iso(now - timedelta(seconds=90)))["total_count"] == 2
 
 
@@ -203,7 +203,7 @@ def test_a_team_has_two_under_way_at_most(api: ApiCaller, stranger: ApiCaller, p
     assert refusal(answer) == (409, "TOO_MANY_REHEARSALS", [])
     assert answer.json()["error"] == ("2 rehearsals of this team are under way; wait for one to end, or cancel it")
     assert answer.json()["data"] == {"ids": ids}
-    assert RuleRehearsal.objects.count() == 2
+    assert Backtest.objects.count() == 2
     start(stranger, f"/v1/connections/{other_team.connection.id}/rehearsals")
     assert api.post(f"/v1/rehearsals/{ids[0]}/cancel").status_code == 200
     start(api, path)
@@ -214,7 +214,7 @@ def test_it_is_cancelled_once(api: ApiCaller, path: str) -> None:
     answer = api.post(f"/v1/rehearsals/{made['id']}/cancel")
     assert (answer.status_code, answer.json()["status"]) == (200, "CANCELLED")
     assert answer.json()["finished_at"] is not None
-    assert RuleRehearsal.objects.get().sealed is None
+    assert Backtest.objects.get().sealed is None
     again = api.post(f"/v1/rehearsals/{made['id']}/cancel")
     assert refusal(again) == (409, "REHEARSAL_OVER", [])
     assert api.get(f"/v1/rehearsals/{made['id']}").json() == answer.json()
@@ -255,7 +255,7 @@ def test_viewers_read_and_members_start(api: ApiCaller, viewer: ApiCaller, path:
     assert viewer.get(path).json()["total"] == 1
     assert refusal(viewer.post(path, EVER))[:2] == (403, "ROLE_READ_ONLY")
     assert refusal(viewer.post(f"/v1/rehearsals/{made['id']}/cancel"))[:2] == (403, "ROLE_READ_ONLY")
-    assert RuleRehearsal.objects.get().status == "PLANNED"
+    assert Backtest.objects.get().status == "PLANNED"
 
 
 def test_who_asked_for_it_is_named(team: Project, path: str, now: datetime) -> None:
@@ -277,9 +277,9 @@ def test_beat_wakes_the_bulk_worker_for_one_that_nobody_works_on(
     nudge_due_stages()
     start(api, path)
     for status, waits in (("PLANNED", HOUR), ("RUNNING", -HOUR), ("RUNNING", HOUR), ("CANCELLED", HOUR)):
-        RuleRehearsal.objects.update(status=status, lease_until=now - waits)
+        Backtest.objects.update(status=status, lease_until=now - waits)
         nudge_due_stages()
-    assert woken == ["rehearse", "rehearse"]
+    assert woken == ["backtest", "backtest"]
 
 
 def test_the_audit_log_tells_who_started_one(api: ApiCaller, team: Project, path: str) -> None:

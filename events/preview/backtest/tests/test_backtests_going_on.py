@@ -1,4 +1,4 @@
-"""A rehearsal goes on exactly where it stood: after a kill, a stop, a lost lease, in turns; and ends when cancelled."""
+"""A backtest goes on exactly where it stood: after a kill, a stop, a lost lease, in turns; and ends when cancelled."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from django.db import connection as database
 
 from connections.sandbox.child import SandboxUnavailable
 from events.preview.backtest import evaluate, history, progress, runner
-from events.preview.backtest.runner import Rehearser
-from events.preview.backtest.services import cancel_rehearsal
-from events.tests.rehearsing import DEDUPLICATE, SECOND, answer, drain, found, let_lease_lapse, plan
+from events.preview.backtest.runner import Backtester
+from events.preview.backtest.services import cancel_backtest
+from events.tests.backtesting import DEDUPLICATE, SECOND, answer, drain, found, let_lease_lapse, plan
 from events.tests.seed import Project, make_request
 
 TRANSFORM = {"type": "transform", "transformation": {"name": "same", "code": "return request;"}}
@@ -39,8 +39,8 @@ def start(now: datetime) -> datetime:
 
 
 @pytest.fixture
-def rehearser(team: Project) -> Iterator[Rehearser]:
-    made = Rehearser()
+def backtester(team: Project) -> Iterator[Backtester]:
+    made = Backtester()
     yield made
     made.close()
 
@@ -48,7 +48,7 @@ def rehearser(team: Project) -> Iterator[Rehearser]:
 @pytest.fixture
 def chain(team: Project, start: datetime, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Repeats 40 s apart under a window of 60 s, on pages of three: each window begins where another had ended. What a
-    rehearsal of them finds."""
+    backtest of them finds."""
     monkeypatch.setattr(history, "PAGE_REQUESTS", 3)
     ids = [make_request(team, start + 40 * number * SECOND).id for number in range(10)]
     return {
@@ -112,35 +112,35 @@ def test_after_a_kill_another_worker_goes_on_exactly_where_it_stood(
     start: datetime,
     chain: dict[str, Any],
     saves: list[Callable[[Save], bool]],
-    rehearser: Rehearser,
+    backtester: Backtester,
     death: Callable[[Save], bool],
     done: int,
 ) -> None:
     row = plan(team, start, DEDUPLICATE)
     saves += [as_ever, death]
     with pytest.raises(Killed):
-        drain(rehearser)
+        drain(backtester)
     assert (answer(row)["status"], answer(row)["done_count"]) == ("RUNNING", done)
-    drain(Rehearser())
+    drain(Backtester())
     assert answer(row)["done_count"] == done, "its lease has not run out yet"
     let_lease_lapse(row)
-    drain(Rehearser())
+    drain(Backtester())
     assert found(row) == chain
 
 
 def test_a_worker_that_stops_hands_over_at_once(team: Project, start: datetime, chain: dict[str, Any]) -> None:
     row = plan(team, start, DEDUPLICATE)
 
-    Rehearser().take_turn(StopsAtOnce())
+    Backtester().take_turn(StopsAtOnce())
     assert (answer(row)["done_count"], answer(row)["progress"]) == (3, 0.3)
-    Rehearser().take_turn(StopsAtOnce())
+    Backtester().take_turn(StopsAtOnce())
     assert answer(row)["done_count"] == 3, "it was told to stop while it opened the windows anew"
-    drain(Rehearser())
+    drain(Backtester())
     assert found(row) == chain
 
 
 def test_those_that_wait_take_turns_and_keep_their_windows(
-    team: Project, start: datetime, chain: dict[str, Any], rehearser: Rehearser, monkeypatch: pytest.MonkeyPatch
+    team: Project, start: datetime, chain: dict[str, Any], backtester: Backtester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [plan(team, start, DEDUPLICATE) for _ in range(2)]
     turns: list[str] = []
@@ -155,14 +155,14 @@ def test_those_that_wait_take_turns_and_keep_their_windows(
     monkeypatch.setattr(runner, "TURN_S", 0.0)
     monkeypatch.setattr(progress, "claim", claim_noted)
     monkeypatch.setattr(evaluate.BacktestRules, "pass_over", None)
-    drain(rehearser)
+    drain(backtester)
     assert [found(row) for row in rows] == [chain, chain]
     # Three full pages, one that is not, and the look that finds no more.
     assert turns == [rows[0].id, rows[1].id] * 5
 
 
 def test_a_worker_that_was_frozen_for_longer_than_its_lease_writes_nothing_more(
-    team: Project, start: datetime, chain: dict[str, Any], saves: list[Callable[[Save], bool]], rehearser: Rehearser
+    team: Project, start: datetime, chain: dict[str, Any], saves: list[Callable[[Save], bool]], backtester: Backtester
 ) -> None:
     row = plan(team, start, DEDUPLICATE)
 
@@ -172,24 +172,24 @@ def test_a_worker_that_was_frozen_for_longer_than_its_lease_writes_nothing_more(
         return go_on()
 
     saves += [as_ever, freeze]
-    drain(rehearser)
+    drain(backtester)
     assert (answer(row)["status"], answer(row)["done_count"]) == ("RUNNING", 3)
     let_lease_lapse(row)
-    drain(rehearser)
+    drain(backtester)
     assert found(row) == chain
 
 
 def test_a_cancelled_one_keeps_what_it_had_found_and_ends_at_the_page(
-    team: Project, start: datetime, chain: dict[str, Any], saves: list[Callable[[Save], bool]], rehearser: Rehearser
+    team: Project, start: datetime, chain: dict[str, Any], saves: list[Callable[[Save], bool]], backtester: Backtester
 ) -> None:
     row = plan(team, start, DEDUPLICATE)
 
     def cancel(go_on: Save) -> bool:
-        cancel_rehearsal(row)
+        cancel_backtest(row)
         return go_on()
 
     saves += [as_ever, cancel]
-    drain(rehearser)
+    drain(backtester)
     shown = answer(row)
     assert (shown["status"], shown["done_count"], shown["progress"]) == ("CANCELLED", 3, 0.3)
     assert shown["would_be"] == {"delivered": 2, "filtered": 0, "deduplicated": 1, "failed": 0}
@@ -204,16 +204,16 @@ def test_one_that_ends_its_workers_ends_as_failed(
     saves += [as_ever, *[die_before] * 4]
     for _ in range(4):
         with pytest.raises(Killed):
-            drain(Rehearser())
+            drain(Backtester())
         let_lease_lapse(row)
-    drain(Rehearser())
+    drain(Backtester())
     shown = answer(row)
     assert (shown["status"], shown["done_count"]) == ("FAILED", 3)
     assert shown["failure_message"] == "INTERNAL_ERROR: this rehearsal ended its worker 3 times"
 
 
 def test_without_a_sandbox_it_waits_and_no_try_is_counted(
-    team: Project, start: datetime, rehearser: Rehearser, monkeypatch: pytest.MonkeyPatch
+    team: Project, start: datetime, backtester: Backtester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_request(team, start)
     row = plan(team, start, TRANSFORM)
@@ -222,18 +222,18 @@ def test_without_a_sandbox_it_waits_and_no_try_is_counted(
         raise SandboxUnavailable("no room")
 
     with monkeypatch.context() as patch:
-        patch.setattr(rehearser._sandbox, "run_batch", unavailable)
+        patch.setattr(backtester._sandbox, "run_batch", unavailable)
         for _ in range(5):
-            rehearser.take_turn(StopsAtOnce())
-    drain(rehearser)
+            backtester.take_turn(StopsAtOnce())
+    drain(backtester)
     assert found(row)["status"] == "COMPLETED"
 
 
-def test_a_lost_key_ends_it_as_failed_and_says_so(team: Project, start: datetime, rehearser: Rehearser) -> None:
+def test_a_lost_key_ends_it_as_failed_and_says_so(team: Project, start: datetime, backtester: Backtester) -> None:
     row = plan(team, start, TRANSFORM)
     with database.cursor() as cursor:
-        cursor.execute("UPDATE rule_rehearsal SET sealed = 'written under another key'")
-    drain(rehearser)
+        cursor.execute("UPDATE backtest SET sealed = 'written under another key'")
+    drain(backtester)
     shown = answer(row)
     assert shown["status"] == "FAILED"
     assert "ENCRYPTION_KEYS" in shown["failure_message"]

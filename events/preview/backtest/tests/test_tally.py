@@ -1,4 +1,4 @@
-"""The tally and the windows of a rehearsal, without a database."""
+"""The tally and the windows of a backtest, without a database."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ DELIVERED = PastBranch("evt_1", "SUCCESSFUL", 1, None, None, is_ignored=False)
 
 def branch_at(seconds: float, *, key: bytes | None = None) -> Branch:
     at = START + timedelta(seconds=seconds)
-    request = RoutableRequest(id_at("req", at), "src_1", at, body_size=0, tries=0)
+    request = RoutableRequest(id_at("req", at), "src_1", at, body_size=0, claim_count=0)
     return Branch(f"evt_{seconds}", request, ENTRY, Status.QUEUED, due_at=at, dedup_key=key)
 
 
@@ -111,10 +111,10 @@ def test_a_sample_says_why_and_an_error_is_cut() -> None:
 
 def test_a_window_opened_on_one_page_holds_on_the_next_until_it_is_over() -> None:
     windows = BacktestWindows()
-    windows.settle([branch_at(0, key=b"k")])
+    windows.open_for([branch_at(0, key=b"k")])
     page = [branch_at(59.999, key=b"k"), branch_at(60, key=b"k"), branch_at(119, key=b"k")]
     assert [branch.is_open for branch in windows.judge(page)] == [False, True, False]
-    windows.settle(page[:2])
+    windows.open_for(page[:2])
     assert windows.judge(page[2:])[0].ignored_meta == {"first_request_id": page[1].request.id}
 
 
@@ -127,7 +127,7 @@ def test_judging_opens_no_window() -> None:
 def test_windows_that_are_over_are_dropped_and_open_ones_kept() -> None:
     windows = BacktestWindows()
     for second in range(10 * LOOK_AT):
-        windows.settle([branch_at(second, key=str(second).encode())])
+        windows.open_for([branch_at(second, key=str(second).encode())])
     assert len(windows) < LOOK_AT + 60
     last = branch_at(10 * LOOK_AT, key=str(10 * LOOK_AT - 59).encode())
     assert not windows.judge([last])[0].is_open
@@ -136,5 +136,5 @@ def test_windows_that_are_over_are_dropped_and_open_ones_kept() -> None:
 def test_a_window_is_the_one_of_routing() -> None:
     windows = BacktestWindows()
     first = branch_at(0, key=b"k")
-    windows.settle([first])
+    windows.open_for([first])
     assert windows._open == {("conn_1", b"k"): Window(first.request.id, START + timedelta(minutes=1))}

@@ -1,4 +1,4 @@
-"""Rehearsals planned, run and read in one process."""
+"""Backtests planned, run and read in one process."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import threading
 from datetime import datetime, timedelta
 from typing import Any
 
-from events.models.backtests import RuleRehearsal
-from events.preview.backtest.runner import Rehearser
-from events.preview.backtest.serializers import rehearsal_answer
-from events.preview.backtest.services import start_rehearsal
+from events.models.backtests import Backtest
+from events.preview.backtest.runner import Backtester
+from events.preview.backtest.serializers import backtest_answer
+from events.preview.backtest.services import start_backtest
 from events.tests.seed import Project
 from fasthook.api.timerange import TimeRange
 from fasthook.lib.clock import utc_now
@@ -19,8 +19,8 @@ HOUR = timedelta(hours=1)
 DEDUPLICATE = {"type": "deduplicate", "window": 60_000, "include_fields": ["body.id"]}
 
 
-def plan(project: Project, start: datetime, *rules: Any, saved: bool = False) -> RuleRehearsal:
-    return start_rehearsal(
+def plan(project: Project, start: datetime, *rules: Any, saved: bool = False) -> Backtest:
+    return start_backtest(
         project.connection,
         None if saved else list(rules),
         time_range=TimeRange(first=start, last=start + HOUR, bounded=True),
@@ -29,20 +29,20 @@ def plan(project: Project, start: datetime, *rules: Any, saved: bool = False) ->
     )
 
 
-def drain(rehearser: Rehearser) -> None:
-    while rehearser.take_turn(threading.Event()):
+def drain(backtester: Backtester) -> None:
+    while backtester.take_turn(threading.Event()):
         pass
 
 
-def answer(row: RuleRehearsal) -> dict[str, Any]:
+def answer(row: Backtest) -> dict[str, Any]:
     row.refresh_from_db()
-    return rehearsal_answer(row)
+    return backtest_answer(row)
 
 
-def let_lease_lapse(row: RuleRehearsal) -> None:
-    RuleRehearsal.objects.filter(pk=row.pk).update(lease_until=utc_now() - SECOND)
+def let_lease_lapse(row: Backtest) -> None:
+    Backtest.objects.filter(pk=row.pk).update(lease_until=utc_now() - SECOND)
 
 
-def found(row: RuleRehearsal) -> dict[str, Any]:
+def found(row: Backtest) -> dict[str, Any]:
     names = ("status", "total_count", "done_count", "would_be", "was", "changes", "changed_count", "samples")
     return {name: value for name, value in answer(row).items() if name in names}
