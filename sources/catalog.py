@@ -14,7 +14,7 @@ from fasthook.lib.catalog import Catalog, Row
 from fasthook.lib.crypto import UndecryptableSecret
 from fasthook.lib.errors import FastHookError
 from fasthook.lib.model_fields import unseal
-from sources.config import DEFAULT_METHODS
+from sources.methods import DEFAULT_METHODS
 from sources.models import Source
 from sources.verification.answer import Answer
 from sources.verification.custom_response.response import CustomResponse, compile_custom_response

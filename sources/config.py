@@ -6,19 +6,17 @@ Authentication and the custom response have their own rules, in `sources.verific
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, TypedDict
+from typing import Any, TypedDict
 
 from fasthook.lib.config_fields import closest, read_choice
 from fasthook.lib.errors import invalid
 from fasthook.lib.masking import unmask_auth
+from sources.methods import DEFAULT_METHODS, METHODS
 from sources.models import Source
 from sources.types import GENERIC_TYPE, SOURCE_TYPES
 from sources.verification.config import SECRET_FIELDS, infer_auth_type, normalise_auth
 from sources.verification.custom_response.response import normalise_custom_response
 from sources.verification.providers import PROVIDER_SIGNATURE, PROVIDERS
-
-METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-DEFAULT_METHODS: Final = ("POST", "PUT", "PATCH", "DELETE")
 
 
 class SourceColumns(TypedDict, total=False):

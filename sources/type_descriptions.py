@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from sources.config import DEFAULT_METHODS
+from sources.methods import DEFAULT_METHODS
 from sources.types import GENERIC_TYPE, PROVIDER_TYPES
 from sources.verification.provider import Provider
 from sources.verification.providers import PROVIDER_SIGNATURE, PROVIDERS

@@ -21,7 +21,8 @@ from alerts.outbox.forms import Notice, http_request, mail
 from alerts.outbox.rows import Claimed, Outcome, claim, finish
 from connections.rules.retry import RETRY_AFTER_STATUSES, retry_after_ms
 from destinations.outbound.address import AddressPolicy
-from destinations.outbound.client import DeliveryClient, SendResult
+from destinations.outbound.client import DeliveryClient
+from destinations.outbound.result import SendResult
 from fasthook.lib.clock import utc_now
 from fasthook.lib.crypto import UndecryptableSecret
 from fasthook.lib.model_fields import unseal

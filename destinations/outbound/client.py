@@ -27,6 +27,7 @@ from destinations.outbound.answer import read_body, read_headers
 from destinations.outbound.build import PreparedRequest
 from destinations.outbound.error_codes import name_fault
 from destinations.outbound.resolver import ThreadedNameResolver
+from destinations.outbound.result import SendResult
 
 CONNECT_TIMEOUT_S: Final = 5.0
 # Below the 5 s after which common receivers (Node, uvicorn) close an idle connection.
@@ -42,20 +43,6 @@ _LARGE_BODY_BYTES: Final = 1024 * 1024
 _AUTO_HEADERS: Final = ("accept", "accept-encoding", "content-type", "user-agent")
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class SendResult:
-    """What came back. `error_code` is None exactly when a complete 2xx answer arrived; `status` is set whenever a
-    status line did, also when the answer broke off after it. `body` and `headers` are bounded, `latency_ms` covers
-    connecting, sending and reading."""
-
-    status: int | None
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-    latency_ms: int
-    error_code: str | None
-    error_message: str | None
 
 
 class _Disconnected(aiohttp.ClientError):

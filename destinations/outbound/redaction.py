@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from destinations.outbound.build import MASK, PreparedRequest
-from destinations.outbound.client import SendResult
+from destinations.outbound.result import SendResult
 
 # A shorter one is found in too much that is none.
 _LEAST: Final = 6

@@ -9,8 +9,8 @@ from connections.catalog import ConnectionCatalog
 from connections.rules.retry import plan_retry
 from destinations.catalog import DestinationEntry
 from destinations.outbound.build import DeliveryContext, Payload, PreparedRequest
-from destinations.outbound.client import SendResult
 from destinations.outbound.redaction import redacted
+from destinations.outbound.result import SendResult
 from events.delivery.jobs import AttemptResult, ClaimedJob
 from fasthook.lib.catalog import Catalog
 from fasthook.lib.headers import merge_headers

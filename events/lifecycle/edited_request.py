@@ -20,7 +20,7 @@ from connections.sandbox.jobs import Message
 from fasthook.lib.config_fields import is_token
 from fasthook.lib.errors import InvalidInput, invalid
 from fasthook.lib.headers import merge_headers
-from sources.config import METHODS
+from sources.methods import METHODS
 
 # RFC 3986: what may stand in a path or a query as it is, the percent sign included.
 _URL_CHARACTERS: Final = "%/:@!$&'()*+,;=-._~"

@@ -26,9 +26,10 @@ from destinations.outbound.address import AddressPolicy
 from destinations.outbound.auth.access_tokens import AccessTokens
 from destinations.outbound.auth.oauth2 import TokenFault
 from destinations.outbound.build import DeliveryContext, Payload, PreparedRequest
-from destinations.outbound.client import DeliveryClient, SendResult
+from destinations.outbound.client import DeliveryClient
 from destinations.outbound.headers import is_owned
 from destinations.outbound.redaction import redacted
+from destinations.outbound.result import SendResult
 from fasthook.lib.clock import iso, utc_now
 from fasthook.lib.config_fields import is_token
 from fasthook.lib.errors import Conflict, FastHookError, invalid

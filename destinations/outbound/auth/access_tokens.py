@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 
 from destinations.outbound.auth.oauth2 import ClientCredentials, GrantedToken, TokenFault, read_token, token_request
 from destinations.outbound.build import USER_AGENT, PreparedRequest
-from destinations.outbound.client import SendResult
+from destinations.outbound.result import SendResult
 
 FETCH_TIMEOUT_S: Final = 10.0
 # Deliveries that fail meanwhile say what the endpoint said, instead of asking it again each.

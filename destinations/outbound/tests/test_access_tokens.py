@@ -11,7 +11,8 @@ from destinations.outbound.address import AddressPolicy
 from destinations.outbound.auth import access_tokens
 from destinations.outbound.auth.access_tokens import AccessTokens
 from destinations.outbound.auth.oauth2 import ClientCredentials, TokenFault
-from destinations.outbound.client import DeliveryClient, SendResult
+from destinations.outbound.client import DeliveryClient
+from destinations.outbound.result import SendResult
 from destinations.outbound.tests.receivers import answers, hangs, receiver, resets
 
 GRANT = ClientCredentials("https://login.example/token", "id", "secret")

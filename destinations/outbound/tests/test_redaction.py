@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from destinations.outbound.build import PreparedRequest
-from destinations.outbound.client import SendResult
 from destinations.outbound.redaction import redacted
+from destinations.outbound.result import SendResult
 
 REQUEST = PreparedRequest(
     method="POST",

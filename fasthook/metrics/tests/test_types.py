@@ -118,7 +118,8 @@ def test_names_are_unique_and_bounds_rise() -> None:
 
 def test_every_error_code_of_an_attempt_has_its_outcome() -> None:
     """Codes are written as literals where they arise; upper-case literals in these files are codes or nothing."""
-    files = [Path(error_codes.__file__), ROOT / "destinations/outbound/client.py", ROOT / "events/delivery/attempt.py"]
+    stages = ("destinations/outbound/client.py", "events/delivery/attempt.py", "events/delivery/sender.py")
+    files = [Path(error_codes.__file__), *(ROOT / stage for stage in stages)]
     literals = {name for file in files for name in re.findall(r'"([A-Z]+(?:_[A-Z]+)*)"', file.read_text())}
     assert {"CONNECTION_REFUSED", "BAD_RESPONSE", "INTERNAL_ERROR"} <= literals
     assert literals - {"FAILED"} <= set(registry.OUTCOMES)
