@@ -11,9 +11,9 @@ from events.bulk.filters import EventBulkInput, RequestBulkInput, read_filter
 from events.bulk.plan import start_operation
 from events.bulk.results import with_outcomes
 from events.bulk.serializers import operation_answer
-from events.models import Event
 from events.models.bulk import BulkOperation
 from events.tests.seed import Project, build_event, build_request
+from events.tests.writing import write
 from fasthook.lib.clock import utc_now
 from teams.auth.credentials import Actor, CredentialKind
 from teams.models import Role
@@ -27,11 +27,11 @@ def make_ended(project: Project, count: int, *, at: datetime, **values: Any) -> 
     fields: dict[str, Any] = {"status": "FAILED", "attempts": 1, **values}
     moments = [at + number * timedelta(milliseconds=1) for number in range(count)]
     requests = [build_request(project, moment) for moment in moments]
-    type(requests[0]).objects.bulk_create(requests)
+    write(requests)
     events = [
         build_event(request, project, moment, **fields) for request, moment in zip(requests, moments, strict=True)
     ]
-    Event.objects.bulk_create(events)
+    write(events)
     return [event.id for event in events]
 
 

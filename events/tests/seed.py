@@ -8,7 +8,8 @@ from typing import Any
 
 from connections.models import Connection
 from destinations.models import Destination
-from events.models import Attempt, Event, Request
+from events.models.evidence import Attempt, Event, Request
+from events.tests.writing import write
 from fasthook.lib.ids import first_id_at, new_id
 from sources.models import Source
 from teams.models import Team
@@ -101,17 +102,17 @@ def build_attempt(event: Event, at: datetime, **values: Any) -> Attempt:
 
 def make_request(project: Project, at: datetime, **values: Any) -> Request:
     row = build_request(project, at, **values)
-    row.save(force_insert=True)
+    write([row])
     return row
 
 
 def make_event(request: Request, project: Project, at: datetime, **values: Any) -> Event:
     row = build_event(request, project, at, **values)
-    row.save(force_insert=True)
+    write([row])
     return row
 
 
 def make_attempt(event: Event, at: datetime, **values: Any) -> Attempt:
     row = build_attempt(event, at, **values)
-    row.save(force_insert=True)
+    write([row])
     return row

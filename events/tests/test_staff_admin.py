@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from connections.models import Transformation
-from events.models import (
+from events.models.evidence import (
     Backtest,
     BulkOperation,
     BulkOutcome,
@@ -24,7 +24,6 @@ from events.models import (
     RouteJob,
     TransformationExecution,
 )
-from events.storage.partitions import ensure_partitions
 from events.tests.seed import Project, make_attempt, make_event, make_request
 from teams.models import Invitation, Membership, ProjectSecrets, Role, SessionToken, Team, User
 
@@ -250,6 +249,5 @@ def test_strangers_do_not_get_in(client: Client, root: User, now: datetime) -> N
 
 
 def test_evidence_of_a_month_ago_opens(staff: Client, team: Project, now: datetime) -> None:
-    ensure_partitions(now=now, days_back=31)
     row = make_request(team, now - timedelta(days=30))
     assert staff.get(url(type(row), "change", row.pk)).status_code == 200

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from connections.models import Connection
-from events.models import DeliveryJob, TransformationExecution
+from events.models.evidence import DeliveryJob, TransformationExecution
 from events.tests.seed import Project, build_attempt, id_at, make_event, make_request
+from events.tests.writing import write
 from fasthook.testing import ApiCaller
 from teams.models import AuditEntry
 
@@ -68,7 +69,9 @@ def run_of(request_id: str, event_id: str, team: Project, at: datetime, **values
         "after": "{}",
         "created_at": at,
     }
-    return TransformationExecution.objects.create(**{**fields, **values})
+    row = TransformationExecution(**{**fields, **values})
+    write([row])
+    return row
 
 
 def job_of(event: Any, due_at: datetime, **values: Any) -> None:
@@ -94,5 +97,5 @@ def fan(team: Project, then: datetime, *, branches: int, attempts: int) -> str:
     for _ in range(branches):
         event = make_event(row, team, then, status="FAILED", attempts=attempts, last_attempt_at=then + 9 * MINUTE)
         made = [build_attempt(event, then + number * timedelta(seconds=1)) for number in range(attempts)]
-        type(made[0]).objects.bulk_create(made)
+        write(made)
     return row.id

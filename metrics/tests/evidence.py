@@ -9,8 +9,9 @@ from typing import Any
 
 from django.db import connection
 
-from events.models import Attempt, Event, Request
+from events.models.evidence import Event
 from events.tests.seed import Project, build_attempt, build_event, build_request
+from events.tests.writing import write
 from fasthook.lib.ids import new_id
 from metrics.reading.answering import answer
 from metrics.reading.question import Question
@@ -50,9 +51,8 @@ class Evidence:
             event = build_event(requests[-1], project, self.moment(begin), **self._event())
             events.append(event)
             attempts += [build_attempt(event, self.moment(begin), **self._attempt()) for _ in range(event.attempts)]
-        Request.objects.bulk_create(requests)
-        Event.objects.bulk_create(events)
-        Attempt.objects.bulk_create(attempts)
+        for rows in (requests, events, attempts):
+            write(rows)
 
     def change(self, count: int) -> None:
         """Of each kind of late change: another status, another number of attempts, gone."""

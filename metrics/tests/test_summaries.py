@@ -10,7 +10,6 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from connections.models import Connection
-from events.models import Event, Request
 from events.tests.explaining import explained
 from events.tests.seed import (
     Project,
@@ -21,6 +20,7 @@ from events.tests.seed import (
     make_project,
     make_request,
 )
+from events.tests.writing import write
 from fasthook.lib.clock import iso, utc_now
 from fasthook.testing import ApiCaller, caller_for
 from metrics.summaries import KINDS, newest_evidence
@@ -122,9 +122,9 @@ def test_the_newest_of_an_owner_without_any_is_not_looked_for_in_all_evidence(
     row = build_request(project, now - 30 * HOUR)
     moments = [now - 30 * HOUR + number * timedelta(seconds=1) for number in range(3000)]
     if kind.newest[0] == "requests":
-        Request.objects.bulk_create([build_request(project, moment, **{column: busy}) for moment in moments])
+        write([build_request(project, moment, **{column: busy}) for moment in moments])
     else:
-        Event.objects.bulk_create([build_event(row, project, moment, **{column: busy}) for moment in moments])
+        write([build_event(row, project, moment, **{column: busy}) for moment in moments])
     with connection.cursor() as cursor:
         cursor.execute(f"ANALYZE {kind.newest[0]}")
     with explained() as readings:

@@ -15,11 +15,11 @@ from events.delivery.jobs import ClaimedJob
 from events.delivery.results import finish_attempts
 from events.lifecycle.moves import cancel_events, requeue_events
 from events.lifecycle.reconcile import reconcile_all
-from events.models import Attempt, DeliveryJob, Event, Request
 from events.models.bulk import BulkOperation
+from events.models.evidence import Attempt, DeliveryJob, Event, Request
 from events.routing.worker import Router
 from events.states import IgnoredCause, Trigger
-from events.storage.partitions import PREFIXES, ensure_partitions
+from events.storage.partitions import PREFIXES
 from events.storage.retention import drop_expired
 from events.tests.bulking import answer, drain, make_ended, start
 from events.tests.plane import add_connection, add_destination, change, set_job
@@ -207,7 +207,6 @@ def test_requests_accepted_again_count_by_delivery_also_those_that_are_held_at_o
 
 def test_what_retention_drops_on_its_way_counts_as_cancelled(project: Project) -> None:
     old = datetime(2020, 5, 10, 12, tzinfo=UTC)
-    ensure_partitions(now=old, days_ahead=0, days_back=0)
     held = make_event(make_request(project, old), project, old, status="FAILED", attempts=1)
     waiting = make_event(make_request(project, old), project, old, status="FAILED", attempts=1)
     row = start(project, id=[held.id], **{"from": "2020-05-01T00:00:00Z"})

@@ -12,14 +12,15 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from events.delivery import claims, leases
 from events.delivery.claims import claim_due_jobs
 from events.delivery.jobs import AttemptResult, Claim, ClaimedJob, ClaimRequest, Room
 from events.delivery.results import finish_attempts
-from events.models import Attempt, DeliveryJob, DestinationLease, Event, Request
+from events.delivery.worker import claims, leases
+from events.models.evidence import Attempt, DeliveryJob, DestinationLease, Event, Request
 from events.states import Rank, Trigger, rank_of
 from events.tests.plane import add_destination, change, database_now
 from events.tests.seed import Project, build_event, build_request
+from events.tests.writing import write
 from fasthook.lib.clock import utc_now
 from fasthook.lib.ids import new_id
 from fasthook.lib.sql import DataConnection
@@ -49,8 +50,8 @@ def add_jobs(project: Project, count: int, *, destination_id: str | None = None,
         )
         for event in events
     ]
-    Request.objects.bulk_create(requests)
-    Event.objects.bulk_create(events)
+    write(requests)
+    write(events)
     DeliveryJob.objects.bulk_create(jobs)
     return [event.id for event in events]
 

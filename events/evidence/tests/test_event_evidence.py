@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from connections.models import Connection
-from events.models import DeliveryJob
-from events.storage.partitions import ensure_partitions
+from events.models.evidence import DeliveryJob
 from events.tests.seed import Project, make_attempt, make_event, make_request
 from fasthook.lib.clock import iso
 from fasthook.lib.ids import time_of
@@ -267,7 +266,6 @@ def test_an_attempt_without_an_answer_says_what_went_wrong(api: ApiCaller, team:
 
 
 def test_attempts_are_filtered_and_found_by_old_events(api: ApiCaller, team: Project, now: datetime) -> None:
-    ensure_partitions(now=now, days_back=40)
     old_event = make_event(make_request(team, now - timedelta(days=35)), team, now - timedelta(days=35))
     event = make_event(make_request(team, now), team, now)
     old = make_attempt(old_event, now - timedelta(days=35), status="FAILED", error_code="TIMEOUT")

@@ -7,7 +7,6 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from events.storage.partitions import ensure_partitions
 from events.tests.seed import Project, make_event, make_request
 from fasthook.lib.clock import iso
 from fasthook.lib.ids import time_of
@@ -145,7 +144,6 @@ def test_what_the_list_cannot_do_is_refused_by_name(
 
 
 def test_the_list_covers_thirty_days_unless_asked(api: ApiCaller, team: Project, now: datetime) -> None:
-    ensure_partitions(now=now, days_back=40)
     old = make_request(team, now - timedelta(days=35))
     recent = make_request(team, now - timedelta(days=29))
     answer = api.get("/v1/requests")
@@ -200,7 +198,6 @@ def test_events_and_ignored_events_of_a_request_are_apart(
 
 
 def test_events_of_an_old_request_are_found_without_a_range(api: ApiCaller, team: Project, now: datetime) -> None:
-    ensure_partitions(now=now, days_back=40)
     row = make_request(team, now - timedelta(days=35))
     event = make_event(row, team, now - timedelta(days=35) + MINUTE)
     assert ids(api.get(f"/v1/requests/{row.id}/events")) == [event.id]

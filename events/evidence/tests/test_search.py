@@ -9,10 +9,11 @@ import pytest
 from django.db.models import BooleanField, Func, QuerySet, Value
 
 from events.evidence import bounded_reads, selectors
-from events.models import EventPayload
+from events.models.evidence import EventPayload
 from events.tests.explaining import explained
 from events.tests.seed import Project, id_at, make_attempt, make_event, make_request
 from events.tests.seeded import History
+from events.tests.writing import write
 from fasthook.lib.clock import iso, utc_now
 from fasthook.testing import ApiCaller
 
@@ -82,7 +83,7 @@ def test_an_event_is_found_by_why_it_failed_and_by_what_its_transformation_made(
         make_request(team, at), team, at, status="FAILED", failure_message="TRANSFORMATION_FAILED: Oops"
     )
     changed = make_event(make_request(team, at, body=b"before"), team, at, has_payload=True)
-    EventPayload.objects.create(id=changed.id, method="POST", path="", query="", headers=[], body=b"after")
+    write([EventPayload(id=changed.id, method="POST", path="", query="", headers=[], body=b"after")])
     assert found(api, "events", "failed: oops") == [failed.id]
     assert found(api, "events", "AFTER") == [changed.id]
     assert found(api, "events", "before") == [changed.id]

@@ -11,10 +11,10 @@ from django.db import connection as database
 
 from connections.models import Transformation
 from connections.sandbox.jobs import ErrorKind, LogLine, Message, Outcome, RunStatus
-from events.models import TransformationExecution
+from events.models.evidence import TransformationExecution
 from events.routing.execution_rows import EXECUTION_COLUMNS, MAX_AFTER_BODY_BYTES, MAX_LOGS_BYTES, execution_row
-from events.storage.partitions import ensure_partitions
 from events.tests.seed import Project, id_at, make_request
+from events.tests.tracing import run_of
 from fasthook.lib.clock import iso
 from fasthook.lib.ids import time_of
 from fasthook.testing import ApiCaller
@@ -206,22 +206,9 @@ def test_a_strangers_runs_do_not_exist(
         assert (response.status_code, response.json()["code"]) == (404, "NOT_FOUND")
 
 
-def test_a_run_lies_in_the_partition_of_its_day(team: Project, transformation: Transformation, now: datetime) -> None:
+def test_a_run_lies_in_the_partition_of_its_day(team: Project, now: datetime) -> None:
     day = now - timedelta(days=20)
-    ensure_partitions(now=day, days_ahead=0, days_back=0)
-    identifier = id_at("txe", day)
-    row = TransformationExecution.objects.create(
-        id=identifier,
-        team_id=team.team.id,
-        transformation_id=transformation.id,
-        connection_id=team.connection.id,
-        request_id="req_1",
-        event_id="evt_1",
-        status="SUCCESSFUL",
-        duration_us=1,
-        cpu_us=1,
-        created_at=day,
-    )
+    row = run_of("req_1", "evt_1", team, day)
     with database.cursor() as cursor:
         cursor.execute("SELECT tableoid::regclass::text FROM transformation_executions WHERE id = %s", [row.id])
         assert cursor.fetchone() == (f"transformation_executions_{day:%Y%m%d}",)
