@@ -11,7 +11,7 @@ import requests
 from tests.account import Account
 from tests.receiver import Answer, Receiver
 
-DAY = "date_range[start]={today}T00:00:00Z&date_range[end]={today}T23:59:59Z"
+DAY = "date_range[start]={start}&date_range[end]={end}"
 # fan-in, api-automation and manage-environments.
 CALLS = [
     "/v1/metrics/events?" + DAY + "&destination_id={destination}&granularity=1h",
@@ -22,14 +22,17 @@ CALLS = [
 ]
 
 
-def today() -> str:
-    return f"{datetime.now(UTC):%Y-%m-%d}"
+def day_around(now: datetime) -> dict[str, str]:
+    """Of whole hours. The day of the calendar may end while the test runs."""
+    start = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=12)
+    end = start + timedelta(hours=24) - timedelta(seconds=1)
+    return {"start": f"{start:%Y-%m-%dT%H:%M:%SZ}", "end": f"{end:%Y-%m-%dT%H:%M:%SZ}"}
 
 
-def ask(account: Account, call: str, **ids: str) -> Any:
+def ask(account: Account, call: str, **names: str) -> Any:
     # Written into the URL as a shell does it: brackets are not encoded.
     answer = requests.get(
-        account.base_url + call.format(today=today(), **ids),
+        account.base_url + call.format(**names),
         headers={"Authorization": f"Bearer {account.api_key}", "x-team-id": account.team_id},
         timeout=10,
     )
@@ -41,9 +44,10 @@ def test_the_guides_calls_count_what_went_through(account: Account, receiver: Re
     receiver.script("/", Answer(200), Answer(500))
     source, destination, connection = account.route(receiver.url())
     ids = {"source": source["id"], "destination": destination["id"], "connection": connection["id"]}
+    names = {**ids, **day_around(datetime.now(UTC))}
     account.wait_for_event(account.accept(source), "SUCCESSFUL")
     failed = account.wait_for_event(account.accept(source), "FAILED")
-    of_destination, of_connection, of_source = [ask(account, call, **ids) for call in CALLS]
+    of_destination, of_connection, of_source = [ask(account, call, **names) for call in CALLS]
     for answer in (of_destination, of_connection, of_source):
         assert answer["granularity"] == "1h"
         assert len(answer["series"]) == 24
@@ -54,7 +58,7 @@ def test_the_guides_calls_count_what_went_through(account: Account, receiver: Re
     receiver.script("/", Answer(200))
     account.post(f"events/{failed['id']}/retry")
     account.wait_for_count(2, connection_id=connection["id"], status="SUCCESSFUL")
-    after = ask(account, CALLS[1], **ids)["totals"]
+    after = ask(account, CALLS[1], **names)["totals"]
     assert after == {"count": 2, "delivered_count": 2, "failed_count": 0}
     [summary] = account.get("metrics/connections", ids=connection["id"])["models"]
     assert (summary["events"]["delivered_count"], summary["attempts"]["count"]) == (2, 3)

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection as database
 
 from connections.models import Connection
-from events.models import Attempt, DeliveryJob, Event, Request
+from events.models.evidence import Attempt, DeliveryJob, Event, Request
 from events.storage.partitions import PREFIXES
 from events.tests.seed import Project, make_attempt, make_event, make_project, make_request
 from fasthook.lib.clock import utc_now
@@ -186,12 +186,8 @@ def test_a_loaded_day_is_a_partition_like_any_other(loader: DataConnection, proj
 
 
 def test_the_api_shows_what_was_seeded(loader: DataConnection, project: Project) -> None:
-    now = utc_now()
-    first_ms = int(now.replace(hour=0, minute=0, second=0, microsecond=0).timestamp() * 1000)
-    today = Stretch(
-        now.replace(hour=0, minute=0, second=0, microsecond=0), first_ms, int(now.timestamp() * 1000) - 1, 200, False
-    )
-    load(loader, project.team, today)
+    yesterday = utc_now().replace(hour=0, minute=0, second=0, microsecond=0) - DAY
+    load(loader, project.team, stretch_of(yesterday, events=200, with_retired=False))
     api = ApiCaller(project.api_key)
     event = api.get("events?status=SUCCESSFUL&limit=1&from=now-2d").json()["models"][0]
     shown = api.get(f"events/{event['id']}").json()

@@ -16,7 +16,7 @@ from events.ingress.authentication import Authentication
 from events.ingress.evidence_budget import EvidenceBudget
 from events.ingress.provider_keys import ProviderDocuments
 from events.ingress.tests.test_ingress import API_KEY, Answer, ask, call, chunks, run, scope_of
-from events.models import DiscardedRequests, Request, RouteJob
+from events.models.evidence import DiscardedRequests, Request, RouteJob
 from events.tests.plane import change, make_plane
 from events.tests.seed import Project
 from fasthook.lib.clock import utc_now
@@ -237,7 +237,7 @@ def test_the_certificate_of_sns_is_fetched_once_and_a_subscription_confirmed(pro
 
     async def fetch(request: KeyRequest) -> bytes | None:
         asked.append(request.url)
-        return certificate() if request.url == SNS_CERTIFICATE_URL else b"<ok/>"
+        return certificate(now=time.time()) if request.url == SNS_CERTIFICATE_URL else b"<ok/>"
 
     async def work(ingress: Ingress) -> list[Any]:
         sent = [
@@ -274,7 +274,7 @@ def test_a_subscription_that_cannot_be_confirmed_is_asked_for_again(project: Pro
     url = "https://sns.eu-central-1.amazonaws.com/?Action=ConfirmSubscription&Token=t"
 
     async def fetch(request: KeyRequest) -> bytes | None:
-        return certificate() if request.url == SNS_CERTIFICATE_URL else None
+        return certificate(now=time.time()) if request.url == SNS_CERTIFICATE_URL else None
 
     async def work(ingress: Ingress) -> Any:
         body = sns_message("SubscriptionConfirmation", SubscribeURL=url, Token="t")

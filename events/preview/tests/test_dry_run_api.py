@@ -12,7 +12,7 @@ from connections.models import Connection, Transformation
 from connections.sandbox.child import SandboxUnavailable
 from connections.sandbox.pool import Busy, SandboxPool
 from destinations.models import Destination
-from events.models import DeduplicationKey
+from events.models.evidence import DeduplicationKey
 from events.tests.seed import Project, make_request
 from fasthook.lib.clock import iso, utc_now
 from fasthook.lib.ids import time_of
@@ -141,7 +141,10 @@ def test_a_requests_own_window_is_not_held_against_it(api: ApiCaller, team: Proj
     body = {"rules": [{"type": "deduplicate", "window": 60_000, "include_fields": ["body.id"]}]}
     key = ask(api, team.connection, {**body, "request_id": first.id})["steps"][0]["key"]
     DeduplicationKey.objects.create(
-        connection_id=team.connection.id, key=bytes.fromhex(key), request_id=first.id, expires_at=now.replace(year=2100)
+        connection_id=team.connection.id,
+        key=bytes.fromhex(key),
+        request_id=first.id,
+        expires_at=now + timedelta(hours=1),
     )
     assert ask(api, team.connection, {**body, "request_id": first.id})["outcome"] == "QUEUED"
     answer = ask(api, team.connection, {**body, "request_id": repeat.id})

@@ -106,9 +106,10 @@ def token(header: dict[str, Any], claims: dict[str, Any], sign: Callable[[bytes]
     return f"{text}.{base64url(sign(text.encode()))}"
 
 
-def certificate(key: rsa.RSAPrivateKey = RSA, *, days: int = 365) -> bytes:
+def certificate(key: rsa.RSAPrivateKey = RSA, *, days: int = 365, now: float = NOW) -> bytes:
+    """Made 30 days before `now`."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "provider.example")])
-    start = datetime.fromtimestamp(NOW, UTC) - timedelta(days=30)
+    start = datetime.fromtimestamp(now, UTC) - timedelta(days=30)
     made = (
         x509.CertificateBuilder()
         .subject_name(name)
