@@ -17,6 +17,8 @@ import pytest
 from fasthook.testing import *  # noqa: F403 - fixtures of every test
 from local.embedded import EmbeddedServices, make_throwaway_folder
 
+pytest_plugins = ["tests.shifted_clock"]
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceAddresses:

@@ -92,6 +92,7 @@ def test_acknowledging_says_who_and_when_and_is_told_to_the_audit_log(api: ApiCa
     assert [entry.action for entry in entries] == ["alert.acknowledged", "alert.unacknowledged"]
 
 
+@pytest.mark.usefixtures("shifted_clock")
 def test_muting_takes_a_moment_or_a_time(api: ApiCaller, alert: Alert) -> None:
     until = (datetime.now(alert.pending_at.tzinfo) + timedelta(hours=1)).isoformat(timespec="milliseconds")
     muted = api.put(f"alerts/{alert.id}/mute", {"muted_until": until}).json()

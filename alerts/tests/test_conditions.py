@@ -37,6 +37,7 @@ def make_notification(project: Project, now: datetime, **values: object) -> Aler
 # ---- Failure rate
 
 
+@pytest.mark.usefixtures("shifted_clock")
 def test_the_rate_is_of_the_attempts_begun_in_the_window(project: Project, now: datetime) -> None:
     rule = make_rule(project, RuleType.FAILURE_RATE, config={"threshold": 50, "window_s": 300})
     make_attempts(project, now - MINUTE, failed=15, successful=5)

@@ -180,6 +180,7 @@ def test_webhook_id_is_connection_id(caller: ApiCaller, project: Project, begin:
         assert answer_of(caller, "events", begin, **{name: "conn_other"})["totals"]["count"] == 0
 
 
+@pytest.mark.usefixtures("shifted_clock")
 def test_the_end_is_not_inside_and_the_beginning_is(caller: ApiCaller, project: Project, begin: datetime) -> None:
     request = make_request(project, begin)
     for moment in (begin, begin + HOUR - timedelta(milliseconds=1), begin + HOUR):
@@ -188,6 +189,7 @@ def test_the_end_is_not_inside_and_the_beginning_is(caller: ApiCaller, project: 
     assert found["series"] == [{"timestamp": iso(begin), "count": 2}]
 
 
+@pytest.mark.usefixtures("shifted_clock")
 def test_from_and_to_and_no_granularity(caller: ApiCaller) -> None:
     found = caller.get("metrics/events?from=now-24h&to=now&measures[]=count").json()
     assert found["granularity"] == "5m"

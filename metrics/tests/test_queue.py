@@ -59,6 +59,7 @@ def ask(caller: ApiCaller, now: datetime, more: str = "") -> Any:
     return response.json()
 
 
+@pytest.mark.usefixtures("shifted_clock")
 def test_a_sample_counts_what_is_due_or_in_flight(caller: ApiCaller, project: Project, now: datetime) -> None:
     add_job(project, project.destination.id, now - timedelta(seconds=70))
     add_job(project, project.destination.id, now - timedelta(seconds=5), rank=3)
@@ -117,6 +118,7 @@ def test_another_teams_queue_is_not_seen(stranger: ApiCaller, project: Project, 
     assert found["now"] == [{"depth": 0, "oldest_age": 0}]
 
 
+@pytest.mark.usefixtures("shifted_clock")
 def test_samples_are_forgotten_with_time(caller: ApiCaller, project: Project, now: datetime) -> None:
     add_job(project, project.destination.id, now - MINUTE)
     sample_queue(now=now - MINUTE)

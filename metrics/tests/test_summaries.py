@@ -50,6 +50,7 @@ def models_of(caller: ApiCaller, kind: str, *ids: str) -> Any:
     return response.json()["models"]
 
 
+@pytest.mark.usefixtures("shifted_clock")
 def test_a_connection_shows_what_became_of_its_events(caller: ApiCaller, project: Project, now: datetime) -> None:
     request = make_request(project, now - HOUR)
     make_event(request, project, now - 25 * HOUR, status="FAILED")
@@ -77,6 +78,7 @@ def test_a_connection_shows_what_became_of_its_events(caller: ApiCaller, project
     assert models_of(caller, "destinations", project.destination.id) == [{**found, "id": project.destination.id}]
 
 
+@pytest.mark.usefixtures("shifted_clock")
 def test_a_source_shows_what_it_took(caller: ApiCaller, project: Project, now: datetime) -> None:
     request = make_request(project, now - HOUR)
     make_request(project, now - 2 * HOUR, status="rejected", rejection_cause="SOURCE_DISABLED")

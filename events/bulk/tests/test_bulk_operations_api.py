@@ -180,6 +180,7 @@ def test_the_same_operation_is_not_started_twice_at_once(api: ApiCaller, team: P
     start(api)
 
 
+@pytest.mark.usefixtures("shifted_clock")
 def test_instants_that_are_the_same_are_the_same_operation(api: ApiCaller, now: datetime) -> None:
     moment = now - timedelta(hours=1)
     start(api, **{"from": moment.strftime("%Y-%m-%dT%H:%M:%SZ")})

@@ -265,6 +265,7 @@ def test_an_attempt_without_an_answer_says_what_went_wrong(api: ApiCaller, team:
     assert shown["error_message"] == "the certificate expired on 2026-01-01"
 
 
+@pytest.mark.usefixtures("shifted_clock")
 def test_attempts_are_filtered_and_found_by_old_events(api: ApiCaller, team: Project, now: datetime) -> None:
     old_event = make_event(make_request(team, now - timedelta(days=35)), team, now - timedelta(days=35))
     event = make_event(make_request(team, now), team, now)

@@ -143,6 +143,7 @@ def test_what_the_list_cannot_do_is_refused_by_name(
     assert (answer.status_code, answer.json()["fields"]) == (422, {field: [fault]})
 
 
+@pytest.mark.usefixtures("shifted_clock")
 def test_the_list_covers_thirty_days_unless_asked(api: ApiCaller, team: Project, now: datetime) -> None:
     old = make_request(team, now - timedelta(days=35))
     recent = make_request(team, now - timedelta(days=29))
@@ -197,6 +198,7 @@ def test_events_and_ignored_events_of_a_request_are_apart(
     assert ids(api.get(f"/v1/requests/{row.id}/events?status=FAILED")) == []
 
 
+@pytest.mark.usefixtures("shifted_clock")
 def test_events_of_an_old_request_are_found_without_a_range(api: ApiCaller, team: Project, now: datetime) -> None:
     row = make_request(team, now - timedelta(days=35))
     event = make_event(row, team, now - timedelta(days=35) + MINUTE)

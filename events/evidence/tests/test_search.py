@@ -103,6 +103,7 @@ def test_an_id_is_looked_for_as_an_id_alone(api: ApiCaller, team: Project, at: d
         assert len(found(api, "events", identifier)) == 2
 
 
+@pytest.mark.usefixtures("shifted_clock")
 def test_an_id_of_long_ago_needs_no_range(api: ApiCaller, team: Project, now: datetime) -> None:
     long_ago = now.replace(microsecond=0) - timedelta(days=40)
     for resource in ("requests", "events"):

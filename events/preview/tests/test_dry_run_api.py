@@ -136,6 +136,7 @@ def test_a_stored_request_or_the_latest_one_is_tried_under_the_saved_rules(
     assert (newest["request_id"], newest["outcome"]) == (latest.id, "QUEUED")
 
 
+@pytest.mark.usefixtures("shifted_clock")
 def test_a_requests_own_window_is_not_held_against_it(api: ApiCaller, team: Project, now: datetime) -> None:
     first, repeat = (make_request(team, now) for _ in range(2))
     body = {"rules": [{"type": "deduplicate", "window": 60_000, "include_fields": ["body.id"]}]}

@@ -206,6 +206,7 @@ def test_a_strangers_runs_do_not_exist(
         assert (response.status_code, response.json()["code"]) == (404, "NOT_FOUND")
 
 
+@pytest.mark.usefixtures("shifted_clock")
 def test_a_run_lies_in_the_partition_of_its_day(team: Project, now: datetime) -> None:
     day = now - timedelta(days=20)
     row = run_of("req_1", "evt_1", team, day)

@@ -102,6 +102,7 @@ def test_windows_that_are_over_are_deleted_in_pages(db: None, monkeypatch: pytes
     assert bytes(DeduplicationKey.objects.get().key) == b"\x07"
 
 
+@pytest.mark.usefixtures("shifted_clock")
 def test_keeping_house_makes_drops_and_sweeps(team: Project, settings: Any) -> None:
     settings.RETENTION_DAYS_BY_TABLE = dict.fromkeys(PREFIXES, 30)
     now = utc_now()

@@ -117,6 +117,7 @@ def test_a_refused_sign_in_is_told_without_the_password(client: ApiCaller, team:
     assert "guessed" not in str(entry)
 
 
+@pytest.mark.usefixtures("shifted_clock")
 def test_refused_sign_ins_are_bounded_by_the_hour(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sign_in_log, "REFUSED_PER_HOUR", 2)
     user = UserFactory()
@@ -175,6 +176,7 @@ def test_the_list_refuses_what_it_does_not_know(client: ApiCaller, query: str, f
     assert list(answer.json()["fields"]) == [field]
 
 
+@pytest.mark.usefixtures("shifted_clock")
 def test_the_list_covers_thirty_days_unless_asked_for_more(client: ApiCaller, team: Team) -> None:
     row = AuditEntry(team_id=team.id, action="a.b", actor_type="system", resource_type="a")
     row.id = first_id_at("aud", utc_now() - timedelta(days=31))

@@ -123,6 +123,7 @@ def test_an_empty_range_is_over_at_once(api: ApiCaller, path: str) -> None:
     assert (shown["status"], shown["progress"], shown["would_be"]) == ("COMPLETED", 1.0, EMPTY)
 
 
+@pytest.mark.usefixtures("shifted_clock")
 def test_the_range_ends_now_unless_it_ends_before(api: ApiCaller, team: Project, path: str, now: datetime) -> None:
     make_request(team, now - HOUR)
     assert start(api, path, to="now-2h")["total_count"] == 0
