@@ -16,7 +16,6 @@ import uvloop
 
 from bench.api import ApiError
 from bench.crash.faults import RECEIVER, Scene
-from bench.crash.installation import Installation, InstallationError, scratch_folder
 from bench.crash.outcome import LeftOut, Outcome, Round
 from bench.crash.report import format_markdown, format_table, replace_between_marks, write_json
 from bench.crash.scenarios import SCENARIOS, Scenario
@@ -24,6 +23,7 @@ from bench.crash.small_disk import NoSmallDisk, SmallDisk, small_disk
 from bench.crash.timing import NORMAL, QUICK, Timing
 from bench.crash.trial import run_trial
 from bench.http import UnreachableError
+from bench.installation import Installation, InstallationError, scratch_folder
 from bench.receiver_server import Behaviour
 from bench.receivers import ReceiverProcess, receiver_process
 from bench.report import Progress

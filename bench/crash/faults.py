@@ -20,9 +20,9 @@ from dataclasses import dataclass
 import redis
 
 from bench.crash.accounting import Struck
-from bench.crash.installation import Installation
 from bench.crash.small_disk import SmallDisk
 from bench.crash.timing import Timing
+from bench.installation import Installation
 from bench.receiver_server import Behaviour
 from bench.receivers import ReceiverProcess
 

@@ -1,7 +1,7 @@
-"""The installation that is broken: a whole `./script/up` in a folder of its own, thrown away afterwards.
+"""A whole `./script/up` of any checkout in a folder of its own, thrown away afterwards.
 
-It runs the supervisor and the embedded servers exactly as an operator's does, so that what starts a dead part again is
-tested too. Nothing of it is shared with another installation: its own port, data, Postgres and Valkey.
+It runs the supervisor and the embedded servers exactly as an operator's does. Nothing of it is shared with another
+installation: its own port, data, Postgres and Valkey. Started by its script, since module names differ between builds.
 """
 
 import asyncio
@@ -47,10 +47,17 @@ class Installation:
     """Started by `start`, ended by `stop`; both may be called again, the data is kept between."""
 
     def __init__(
-        self, folder: Path, *, data_dir: Path, settings: Mapping[str, str], prefix: Sequence[str] = ()
+        self,
+        folder: Path,
+        *,
+        data_dir: Path,
+        settings: Mapping[str, str],
+        prefix: Sequence[str] = (),
+        checkout: Path = REPOSITORY,
     ) -> None:
         """`settings` are added to the product's environment, `prefix` goes before its command."""
         self.log = folder / "up.log"
+        self._checkout = checkout
         self._data_dir = data_dir
         self._settings = dict(settings)
         self._prefix = list(prefix)
@@ -76,16 +83,16 @@ class Installation:
     def api(self) -> Api:
         return read_credentials(self.data_dir / "credentials.json", self.base_url)
 
-    async def start(self, *, delivery_workers: int = 1) -> None:
-        """Returns when it is ready. InstallationError when it ends before, or takes longer than READY_S."""
+    async def start(self, *, delivery_workers: int = 1, patience_s: float = READY_S) -> None:
+        """Returns when it is ready. InstallationError when it ends before, or takes longer than `patience_s`."""
         self._supervisor = self._launch(delivery_workers)
-        await self.wait_until_ready()
+        await self.wait_until_ready(patience_s)
 
     def _launch(self, delivery_workers: int) -> subprocess.Popen[bytes]:
         with self.log.open("ab") as output:
             return subprocess.Popen(
-                [*self._prefix, sys.executable, "-m", "local.supervisor"],
-                cwd=REPOSITORY,
+                [*self._prefix, "./script/up"],
+                cwd=self._checkout,
                 env=self._environment(delivery_workers),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -94,13 +101,15 @@ class Installation:
                 preexec_fn=_end_with_us,
             )
 
-    async def wait_until_ready(self) -> None:
-        deadline_s = time.perf_counter() + READY_S
+    async def wait_until_ready(self, patience_s: float = READY_S) -> None:
+        deadline_s = time.perf_counter() + patience_s
         while not await self._is_ready():
             if self._supervisor is None or self._supervisor.poll() is not None:
                 raise InstallationError(f"the installation ended by itself.\n{self._last_words()}")
             if time.perf_counter() > deadline_s:
-                raise InstallationError(f"the installation was not ready within {READY_S:.0f} s.\n{self._last_words()}")
+                raise InstallationError(
+                    f"the installation was not ready within {patience_s:.0f} s.\n{self._last_words()}"
+                )
             await asyncio.sleep(POLL_S)
 
     async def stop(self) -> float:
@@ -110,7 +119,9 @@ class Installation:
             return 0.0
         started_s = time.perf_counter()
         family = [process.pid for process in self._descendants(supervisor.pid)]
-        supervisor.terminate()
+        # The group: while packages are installed, the script waits for a child of its own.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(supervisor.pid, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             await asyncio.to_thread(supervisor.wait, STOP_S)
         took_s = time.perf_counter() - started_s
@@ -212,7 +223,7 @@ class Installation:
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
     """A new folder that Postgres's own account may pass through when root runs this; removed at the end."""
-    folder = Path(tempfile.mkdtemp(prefix="fasthook-crash-"))
+    folder = Path(tempfile.mkdtemp(prefix="fasthook-installation-"))
     folder.chmod(0o711)
     try:
         yield folder
