@@ -17,7 +17,14 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 import psycopg
 
+from bench.cpu import CpuTime, processes_of, read_processes
+
 SAMPLE_S = 1.0
+# Work that a load leaves behind is over when all processes together take less than this share of one core, and none is
+# kept from taking more.
+CALM_SHARE = 0.15
+CALM_LOOK_S = 0.25
+CALM_PATIENCE_S = 15.0
 MEGABYTE = 1_000_000
 # Runs transformations; what it burns belongs to the process that started it.
 SANDBOX = "connections.sandbox"
@@ -52,13 +59,16 @@ class PostgresCounters:
 @dataclass(slots=True)
 class Usage:
     """Filled when the measured block ends. CPU in seconds, memory in bytes (private, plus the largest shared part),
-    `memory` by role with the seconds since the start.
+    `memory` by role with the seconds since the start. `cpu` is of all processes, also of those that ended meanwhile;
+    `cpu_s` shares it out by the roles of the living. `calm_s` is what waiting for calm took after `elapsed_s`.
 
     `machine_busy_s` is what all processes of the machine burnt: the part that is neither the product's nor the bench's
     is somebody else's load and makes the figures worth less.
     """
 
     elapsed_s: float = 0.0
+    calm_s: float = 0.0
+    cpu: CpuTime = field(default_factory=CpuTime)
     cpu_s: dict[str, float] = field(default_factory=dict)
     peak_bytes: dict[str, int] = field(default_factory=dict)
     memory: list[tuple[float, dict[str, int]]] = field(default_factory=list)
@@ -67,8 +77,13 @@ class Usage:
     postgres: PostgresCounters | None = None
 
     @property
+    def wall_s(self) -> float:
+        """What the CPU was spent in."""
+        return self.elapsed_s + self.calm_s
+
+    @property
     def others_cpu_s(self) -> float:
-        return max(0.0, self.machine_busy_s - self.bench_cpu_s - sum(self.cpu_s.values()))
+        return max(0.0, self.machine_busy_s - self.bench_cpu_s - self.cpu.total_s)
 
 
 def role_of(cmdline: list[str], name: str) -> str:
@@ -111,11 +126,15 @@ def read_database_url(data_dir: Path) -> str | None:
 
 
 class Meter:
-    """Measures blocks of a run; without a pid or a database URL the parts that need them stay empty."""
+    """Measures blocks of a run; without a pid or a database URL the parts that need them stay empty.
 
-    def __init__(self, *, pid: int | None, database_url: str | None) -> None:
+    With `until_calm` a block's CPU has the work in it that its load left behind, whatever a build puts off.
+    """
+
+    def __init__(self, *, pid: int | None, database_url: str | None, until_calm: bool = False) -> None:
         self._pid = pid
         self._database_url = database_url
+        self._until_calm = until_calm
         self._roles: dict[int, str] = {}
         self._sandboxes: set[int] = set()
 
@@ -164,8 +183,12 @@ class Meter:
         finally:
             sampler.cancel()
             usage.elapsed_s = time.perf_counter() - started_s
+            if self._until_calm:
+                await self._wait_until_calm()
+                usage.calm_s = time.perf_counter() - started_s - usage.elapsed_s
             after = self._cpu_by_role()
-            usage.cpu_s = {role: max(0.0, spent - before.get(role, 0.0)) for role, spent in after.items()}
+            usage.cpu = sum(after.values(), CpuTime()).since(sum(before.values(), CpuTime()))
+            usage.cpu_s = {role: spent.since(before.get(role, CpuTime())).total_s for role, spent in after.items()}
             usage.bench_cpu_s = max(0.0, _bench_cpu_s() - bench_before_s)
             usage.machine_busy_s = max(0.0, _machine_busy_s() - busy_before_s)
             postgres_after = await self._postgres()
@@ -173,13 +196,7 @@ class Meter:
                 usage.postgres = postgres_after.since(postgres_before)
 
     def _processes(self) -> list[psutil.Process]:
-        if self._pid is None:
-            return []
-        try:
-            supervisor = psutil.Process(self._pid)
-            return [supervisor, *supervisor.children(recursive=True)]
-        except psutil.NoSuchProcess:
-            return []
+        return [] if self._pid is None else processes_of(self._pid)
 
     def _role(self, process: psutil.Process) -> str:
         if process.pid not in self._roles:
@@ -197,14 +214,38 @@ class Meter:
     def _is_sandbox(self, process: psutil.Process) -> bool:
         return process.pid in self._sandboxes
 
-    def _cpu_by_role(self) -> dict[str, float]:
-        """Children that have ended are in their parent's children times, so a replaced worker still counts."""
-        spent: dict[str, float] = {}
-        for process in self._processes():
-            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+    def total_cpu(self) -> CpuTime:
+        """What all processes have spent since they began."""
+        return sum(self._cpu_by_role().values(), CpuTime())
+
+    def _cpu_by_role(self) -> dict[str, CpuTime]:
+        """Children that have ended are in their parent's times, so a replaced worker still counts, as its parent."""
+        spent: dict[str, CpuTime] = {}
+        for process, its_own in read_processes(self._processes):
+            try:
                 role = self._role(process)
-                spent[role] = spent.get(role, 0.0) + sum(process.cpu_times()[:4])
+            except (psutil.NoSuchProcess, psutil.AccessDenied):
+                role = "other"
+            spent[role] = spent.get(role, CpuTime()) + its_own
         return spent
+
+    async def _wait_until_calm(self) -> None:
+        deadline_s = time.perf_counter() + CALM_PATIENCE_S
+        spent_s, is_busy = self.total_cpu().total_s, True
+        while is_busy and time.perf_counter() < deadline_s:
+            looked_s = time.perf_counter()
+            await asyncio.sleep(CALM_LOOK_S)
+            before_s, spent_s = spent_s, self.total_cpu().total_s
+            share = (spent_s - before_s) / (time.perf_counter() - looked_s)
+            is_busy = share > CALM_SHARE or self._wants_cpu()
+
+    def _wants_cpu(self) -> bool:
+        """True when a process runs or waits for a core, which a busy machine may not give it."""
+        for process in self._processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if process.status() == psutil.STATUS_RUNNING:
+                    return True
+        return False
 
     async def _sample_memory(self, usage: Usage) -> None:
         started_s = time.perf_counter()

@@ -10,7 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.measure import Meter, PostgresCounters, product_pid, role_of
+from bench.measure import Meter, PostgresCounters, Usage, product_pid, role_of
+from bench.tests.processes import BURN, line_of, python, tell
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,38 @@ def test_cpu_burnt_in_the_block_is_measured_and_memory_seen() -> None:
     assert sum(peak_bytes.values()) > 10_000_000
 
 
+def test_work_that_a_block_left_behind_is_in_its_cpu_when_calm_is_waited_for() -> None:
+    begins_and_burns = "print(flush=True)\n" + BURN.replace("0.3", "1.0") + "sys.stdin.read()"
+
+    async def leave_early(pid: int, until_calm: bool) -> Usage:
+        async with Meter(pid=pid, database_url=None, until_calm=until_calm).measuring() as usage:
+            pass
+        return usage
+
+    def spent(until_calm: bool) -> Usage:
+        with python(begins_and_burns) as process:
+            line_of(process)
+            return asyncio.run(leave_early(process.pid, until_calm))
+
+    at_once, calm = spent(until_calm=False), spent(until_calm=True)
+    assert at_once.cpu.total_s < 0.5 < calm.cpu.total_s
+    assert at_once.calm_s == 0.0 < calm.calm_s
+
+
+def test_a_process_that_ended_in_the_block_is_in_the_whole() -> None:
+    """A killed worker's time goes to its parent, and with it to the role of that."""
+    run = f"import subprocess, sys; sys.stdin.readline(); subprocess.run([sys.executable, '-c', {BURN!r}])"
+
+    async def end_one(process: subprocess.Popen[bytes]) -> float:
+        async with Meter(pid=process.pid, database_url=None).measuring() as usage:
+            tell(process)
+            line_of(process)
+        return usage.cpu.total_s
+
+    with python(f"{run}; print(flush=True); sys.stdin.read()") as process:
+        assert asyncio.run(end_one(process)) >= 0.29
+
+
 def test_workers_are_the_processes_of_a_role_without_children_of_it() -> None:
     """A master with two workers counts as two: it only waits for them. What has another role is none of them."""
     say_and_wait = "import os, sys; os.write(1, b'.'); sys.stdin.read()"
@@ -76,7 +109,7 @@ def test_a_sandbox_counts_as_the_worker_that_started_it() -> None:
         assert worker.stdout is not None
         assert worker.stdout.readline() == b"burnt\n"
         cpu_s = meter._cpu_by_role()
-        assert cpu_s["worker:route"] >= 0.25
+        assert cpu_s["worker:route"].total_s >= 0.25
         assert "sandbox" not in cpu_s
         assert meter.worker_count("worker:route") == 1
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.ceiling import Ceiling
+from bench.cpu import CpuTime
 from bench.measure import PostgresCounters, Usage
 from bench.report import Figure, ScenarioResult, format_comparison, format_table, read_earlier, write_json
 
@@ -17,6 +18,7 @@ SOUND = ScenarioResult(
     lost=0,
     usage=Usage(
         elapsed_s=8.0,
+        cpu=CpuTime(3.0, 1.0),
         cpu_s={"web": 4.0},
         peak_bytes={"web": 90_000_000},
         machine_busy_s=12.0,
