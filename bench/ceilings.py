@@ -46,6 +46,7 @@ class Ceilings:
         self._delivery_workers = delivery_workers
         self._database_url = database_url
         self._taken: dict[str, Ceiling] = {}
+        self._direct: dict[float, Percentiles] = {}
 
     def taken(self) -> list[Ceiling]:
         return list(self._taken.values())
@@ -91,6 +92,11 @@ class Ceilings:
 
     async def direct_latency(self, rate_per_s: float) -> Percentiles:
         """Planned send to receiver without a product between: what the generator's own timers and sockets add."""
+        if rate_per_s not in self._direct:
+            self._direct[rate_per_s] = await self._measure_direct_latency(rate_per_s)
+        return self._direct[rate_per_s]
+
+    async def _measure_direct_latency(self, rate_per_s: float) -> Percentiles:
         tag = "direct"
         endpoint = loopback_endpoint(self._receivers.url("ceiling"))
         load = await run_open_loop(

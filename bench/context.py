@@ -20,6 +20,7 @@ class Options:
     seconds: float = 8.0
     backlog: int = 50_000
     rates_per_s: tuple[int, ...] = (250, 500, 1000, 1500, 2000, 2500, 3000, 4000)
+    every_rate: bool = False
     step_s: float = 5.0
     latency_rate_per_s: int = 50
     latency_s: float = 10.0

@@ -33,7 +33,6 @@ _WAITING = """
 SELECT (SELECT count(*) FROM route_job WHERE source_id IN (SELECT id FROM sources_source WHERE team_id = %(team)s))
     + (SELECT count(*) FROM delivery_job WHERE team_id = %(team)s)
     + (SELECT count(*) FROM events WHERE team_id = %(team)s AND status = 'HOLD')
-    + (SELECT count(*) FROM connections_connection WHERE team_id = %(team)s AND reconcile_requested_at IS NOT NULL)
 """
 _ATTEMPTS = "SELECT count(*) FROM attempts WHERE team_id = %(team)s"
 _DEADLOCKS = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"

@@ -41,6 +41,14 @@ class Flow:
         return self.rate_per_s - (self.backlog_at_end - self.backlog_at_half) / (self.seconds / 2)
 
     @property
+    def through_per_s(self) -> float:
+        """All that arrived over the time from the first planned send to the last arrival."""
+        if not self.delivered.arrived:
+            return 0.0
+        span_us = self.delivered.received_us[-1] - min(self.delivered.planned_us)
+        return self.delivered.arrived / max(1, span_us) * 1e6
+
+    @property
     def is_sustained(self) -> bool:
         return keeps_up(
             rate_per_s=self.rate_per_s,

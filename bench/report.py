@@ -10,20 +10,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from bench.ceiling import Ceiling
 from bench.measure import MEGABYTE, Usage
 
+Better = Literal["higher", "lower"]
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One number of a scenario; `ceiling` in the same unit, None where none is meaningful."""
+    """One number of a scenario; `ceiling` in the same unit, None where none is meaningful. `better` is said of those
+    that builds are compared by."""
 
     name: str
     value: float
     unit: str
     ceiling: float | None = None
     ceiling_name: str = ""
+    better: Better | None = None
 
     @property
     def ratio(self) -> float | None:
@@ -63,33 +68,6 @@ class Progress:
         print(f"[{time.perf_counter() - self._started_s:6.1f} s] {line}", file=sys.stderr, flush=True)
 
 
-def read_earlier(path: Path) -> dict[tuple[str, str], float]:
-    """The figures of an earlier run's file by scenario and name; ValueError when it is none."""
-    try:
-        document = json.loads(path.read_text())
-        return {
-            (scenario["name"], figure["name"]): float(figure["value"])
-            for scenario in document["scenarios"]
-            for figure in scenario["figures"]
-        }
-    except OSError as fault:
-        raise ValueError(f"{path} cannot be read: {fault.strerror}") from fault
-    except (KeyError, TypeError, json.JSONDecodeError) as fault:
-        raise ValueError(f"{path} is not a file that --json wrote") from fault
-
-
-def format_comparison(results: Sequence[ScenarioResult], earlier: Mapping[tuple[str, str], float]) -> str:
-    """The figures that both runs have, with this one's share of the earlier one."""
-    lines = ["", "beside the earlier run:"]
-    for result in results:
-        for figure in result.figures:
-            before = earlier.get((result.name, figure.name))
-            if before:
-                now, then = f"{_number(figure.value)} {figure.unit}", f"{_number(before)} {figure.unit}"
-                lines.append(f"{result.name}: {figure.name}: {now}, was {then} ({figure.value / before:.2f})")
-    return "\n".join(lines)
-
-
 def format_table(results: Sequence[ScenarioResult], ceilings: Sequence[Ceiling]) -> str:
     """Figures with ceiling and ratio, then per scenario what was lost or repeated and what it cost."""
     rows = [("scenario", "figure", "value", "ceiling", "ratio", "")]
@@ -108,14 +86,14 @@ def _row(scenario: str, figure: Figure) -> tuple[str, str, str, str, str, str]:
     return (
         scenario,
         figure.name,
-        f"{_number(figure.value)} {figure.unit}",
-        "-" if figure.ceiling is None else f"{_number(figure.ceiling)} {figure.unit}",
+        f"{number(figure.value)} {figure.unit}",
+        "-" if figure.ceiling is None else f"{number(figure.ceiling)} {figure.unit}",
         "-" if figure.ratio is None else f"{figure.ratio:.2f}",
         figure.ceiling_name,
     )
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.1f}"
 
 
@@ -149,14 +127,28 @@ def _cost_line(result: ScenarioResult) -> str:
 
 def write_json(path: Path, results: Sequence[ScenarioResult], ceilings: Sequence[Ceiling]) -> None:
     """The whole run as one JSON document; folders on the way are made."""
-    document = {
-        "finished_at": datetime.now(UTC).isoformat(),
-        "machine": {"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()},
-        "ceilings": [asdict(ceiling) for ceiling in ceilings],
-        "scenarios": [{**asdict(result), "sound": result.is_sound} for result in results],
-    }
+    write_document(
+        path,
+        {
+            "ceilings": [asdict(ceiling) for ceiling in ceilings],
+            "scenarios": [result_document(result) for result in results],
+        },
+    )
+
+
+def result_document(result: ScenarioResult) -> dict[str, object]:
+    return {**asdict(result), "sound": result.is_sound}
+
+
+def write_document(path: Path, content: Mapping[str, object]) -> None:
+    """`content` after the time and the machine."""
+    document = {"finished_at": datetime.now(UTC).isoformat(), "machine": machine(), **content}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document, indent=2, default=_plain) + "\n")
+
+
+def machine() -> dict[str, object]:
+    return {"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()}
 
 
 def _plain(value: object) -> object:

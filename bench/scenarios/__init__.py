@@ -2,7 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 
-from bench.context import Bench
+from bench.context import Bench, Options
+from bench.receiver_server import Behaviour
 from bench.report import ScenarioResult
 from bench.scenarios import (
     bulk,
@@ -47,3 +48,14 @@ SCENARIOS: dict[str, Scenario] = {
 }
 # Without those that take minutes, and the one that wants seeded history.
 DEFAULT = tuple(name for name in SCENARIOS if name not in ("soak", "history", "controls", "bulk"))
+
+
+def receiver_behaviours(options: Options) -> dict[str, Behaviour]:
+    """The receivers that the scenarios deliver to, by name."""
+    return {
+        "ceiling": Behaviour(),
+        "fast": Behaviour(),
+        "hanging": Behaviour("hanging"),
+        "dying": Behaviour("erroring", status=503),
+        **{name: Behaviour() for name in fanout.receiver_names(options.fan)},
+    }

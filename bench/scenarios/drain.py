@@ -36,7 +36,7 @@ async def run(bench: Bench) -> ScenarioResult:
     return ScenarioResult(
         name="drain",
         figures=(
-            Figure("deliveries out of a backlog", per_s, "/s", ceiling.per_s, ceiling.name),
+            Figure("deliveries out of a backlog", per_s, "/s", ceiling.per_s, ceiling.name, better="higher"),
             Figure("first delivery after unpausing", first_after_ms(delivered, released_us), "ms"),
             Figure("accepts while filling", load.accepted_per_s, "/s"),
         ),

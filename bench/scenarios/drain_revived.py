@@ -40,7 +40,7 @@ async def run(bench: Bench) -> ScenarioResult:
     return ScenarioResult(
         name="drain_revived",
         figures=(
-            Figure("retried deliveries after revival", per_s, "/s", ceiling.per_s, ceiling.name),
+            Figure("retried deliveries after revival", per_s, "/s", ceiling.per_s, ceiling.name, better="higher"),
             Figure("first delivery after revival", first_after_ms(delivered, revived_us), "ms"),
         ),
         lost=lost,

@@ -49,7 +49,9 @@ async def run(bench: Bench) -> ScenarioResult:
     return ScenarioResult(
         name="fanout",
         figures=(
-            Figure(f"deliveries, {len(names)} from each request", per_s, "/s", ceiling.per_s, ceiling.name),
+            Figure(
+                f"deliveries, {len(names)} from each request", per_s, "/s", ceiling.per_s, ceiling.name, better="higher"
+            ),
             Figure("accepts meanwhile", load.accepted_per_s, "/s"),
         ),
         lost=sum(lost for lost, _ in missing),

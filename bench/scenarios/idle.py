@@ -16,7 +16,7 @@ async def run(bench: Bench) -> ScenarioResult:
     shares = {role: spent / usage.elapsed_s * 100 for role, spent in sorted(usage.cpu_s.items()) if spent > 0}
     total = usage.cpu.total_s / usage.elapsed_s * 100
     bench.say(f"idle: {total:.2f} % of one CPU")
-    figures = [Figure("CPU of all processes", total, "% of one CPU")]
+    figures = [Figure("CPU of all processes", total, "% of one CPU", better="lower")]
     figures += [Figure(f"of them {role}", share, "% of one CPU") for role, share in shares.items()]
     if usage.postgres is not None:
         transactions = (usage.postgres.commits + usage.postgres.rollbacks) / usage.elapsed_s

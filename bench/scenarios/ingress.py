@@ -29,14 +29,14 @@ async def run(bench: Bench) -> ScenarioResult:
     return ScenarioResult(
         name="ingress",
         figures=(
-            Figure("durable accepts", load.accepted_per_s, "/s", ceiling.per_s, ceiling.name),
+            Figure("durable accepts", load.accepted_per_s, "/s", ceiling.per_s, ceiling.name, better="higher"),
             *(
                 [Figure("the same beside bare storage", load.accepted_per_s, "/s", storage.per_s, storage.name)]
                 if storage
                 else []
             ),
-            Figure("answer p50", answer.p50_ms, "ms"),
-            Figure("answer p99", answer.p99_ms, "ms"),
+            Figure("answer p50", answer.p50_ms, "ms", better="lower"),
+            Figure("answer p99", answer.p99_ms, "ms", better="lower"),
             Figure("generator's share of one CPU", load.cpu_s / load.elapsed_s * 100, "%"),
         ),
         lost=max(0, len(load.accepted) + len(warm_up.accepted) - stored),

@@ -43,8 +43,10 @@ async def run(bench: Bench) -> ScenarioResult:
     return ScenarioResult(
         name="large",
         figures=(
-            Figure(f"accepts of {size // 1024} KB", load.accepted_per_s, "/s", server.per_s, server.name),
-            Figure("accepted to delivered", per_s, "/s", client.per_s, client.name),
+            Figure(
+                f"accepts of {size // 1024} KB", load.accepted_per_s, "/s", server.per_s, server.name, better="higher"
+            ),
+            Figure("accepted to delivered", per_s, "/s", client.per_s, client.name, better="higher"),
             Figure("delivered", per_s * size / MEGABYTE, "MB/s"),
             Figure("peak memory of all processes", peak, "MB"),
         ),

@@ -30,9 +30,23 @@ async def run(bench: Bench) -> ScenarioResult:
     return ScenarioResult(
         name="latency",
         figures=(
-            Figure(f"accept to delivered at {rate_per_s}/s, p50", latency.p50_ms, "ms", direct.p50_ms, DIRECT),
+            Figure(
+                f"accept to delivered at {rate_per_s}/s, p50",
+                latency.p50_ms,
+                "ms",
+                direct.p50_ms,
+                DIRECT,
+                better="lower",
+            ),
             Figure(f"accept to delivered at {rate_per_s}/s, p95", latency.p95_ms, "ms", direct.p95_ms, DIRECT),
-            Figure(f"accept to delivered at {rate_per_s}/s, p99", latency.p99_ms, "ms", direct.p99_ms, DIRECT),
+            Figure(
+                f"accept to delivered at {rate_per_s}/s, p99",
+                latency.p99_ms,
+                "ms",
+                direct.p99_ms,
+                DIRECT,
+                better="lower",
+            ),
         ),
         lost=flow.lost + warm_up.lost,
         late=flow.late + warm_up.late,

@@ -41,9 +41,9 @@ async def run(bench: Bench) -> ScenarioResult:
         name="many",
         figures=(
             Figure("delivered in the second half", flow.delivered_per_s, "/s", options.many_rate_per_s, "arrival rate"),
-            Figure(f"{at}, p50", latency.p50_ms, "ms"),
+            Figure(f"{at}, p50", latency.p50_ms, "ms", better="lower"),
             Figure(f"{at}, p95", latency.p95_ms, "ms"),
-            Figure(f"{at}, p99", latency.p99_ms, "ms"),
+            Figure(f"{at}, p99", latency.p99_ms, "ms", better="lower"),
         ),
         lost=warm_up.lost + flow.lost,
         late=warm_up.late + flow.late,

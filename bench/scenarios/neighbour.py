@@ -45,8 +45,22 @@ async def run(bench: Bench) -> ScenarioResult:
     return ScenarioResult(
         name="neighbour",
         figures=(
-            Figure("healthy p50 beside a hanging one", beside.latency.p50_ms, "ms", alone.latency.p50_ms, "alone"),
-            Figure("healthy p99 beside a hanging one", beside.latency.p99_ms, "ms", alone.latency.p99_ms, "alone"),
+            Figure(
+                "healthy p50 beside a hanging one",
+                beside.latency.p50_ms,
+                "ms",
+                alone.latency.p50_ms,
+                "alone",
+                better="lower",
+            ),
+            Figure(
+                "healthy p99 beside a hanging one",
+                beside.latency.p99_ms,
+                "ms",
+                alone.latency.p99_ms,
+                "alone",
+                better="lower",
+            ),
         ),
         lost=alone.lost + beside.lost,
         late=alone.late + beside.late,

@@ -31,7 +31,7 @@ async def run(bench: Bench) -> ScenarioResult:
     return ScenarioResult(
         name="statements",
         figures=(
-            Figure("statements per 1,000 events, end to end", sum(counts.values()) / events * 1000, ""),
+            Figure("statements per 1,000 events, end to end", sum(counts.values()) / events * 1000, "", better="lower"),
             *(
                 Figure(
                     f"of them {stage}",

@@ -1,13 +1,19 @@
 """What the command accepts and refuses before any load starts."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bench.__main__ import options_from, parse_arguments, scenario_names
+from bench.__main__ import main
+from bench.against.builds import Build
+from bench.against.pairs import Run
+from bench.against.running import OPTIONS as AGAINST_OPTIONS
 from bench.api import read_credentials
+from bench.command_line import options_from, parse_arguments, scenario_names
 from bench.http import NotLoopbackError
+from bench.tests.test_against_pairs import drain
 
 CREDENTIALS = {"base_url": "http://127.0.0.1:8000/", "team_id": "tm_1", "api_key": "fhp_1"}
 
@@ -29,6 +35,61 @@ def test_an_unknown_scenario_is_refused_with_the_known_ones(capsys: pytest.Captu
 def test_sizes_come_from_the_command_line() -> None:
     options = options_from(parse_arguments(["pipeline", "--rates", "10,20", "--seconds", "3", "--backlog", "50"]))
     assert (options.rates_per_s, options.seconds, options.backlog) == ((10, 20), 3.0, 50)
+
+
+def test_against_another_build_the_default_is_the_four_of_the_definition_at_shorter_lengths() -> None:
+    parsed = parse_arguments(["--against", "HEAD~1"])
+    assert (parsed.scenarios, parsed.pairs) == (["drain", "pipeline", "ingress", "latency"], 10)
+    assert options_from(parsed) == AGAINST_OPTIONS
+    asked = parse_arguments(["latency", "--against", "HEAD~1", "--pairs", "3", "--backlog", "70"])
+    assert (asked.scenarios, asked.pairs) == (["latency"], 3)
+    assert options_from(asked) == replace(AGAINST_OPTIONS, backlog=70)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ["--against", "HEAD", "--url", "http://127.0.0.1:1", "--pid", "7"],
+            "--url, --pid: with --against",
+        ),
+        (["--pairs", "3"], "--pairs goes with --against"),
+        (["--against", "HEAD", "--pairs", "0"], "--pairs must be at least 1"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as refused:
+        parse_arguments(arguments)
+    assert refused.value.code == 2
+    assert words in capsys.readouterr().err
+
+
+RUNS = {
+    "no worse": [Run(1, "this", drain(1000)), Run(1, "other", drain(1000))],
+    "worse": [Run(1, "this", drain(900)), Run(1, "other", drain(1000))],
+    "lost": [Run(1, "this", drain(1000)), Run(1, "other", drain(1000, lost=1))],
+}
+
+
+@pytest.mark.parametrize(("runs", "status"), [("no worse", 0), ("worse", 1), ("lost", 1)])
+def test_the_exit_status_is_that_of_the_comparison(
+    runs: str, status: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async def run_builds(*_: object, **__: object) -> list[Run]:
+        return RUNS[runs]
+
+    monkeypatch.setattr("bench.__main__.run_builds", run_builds)
+    monkeypatch.setattr("bench.__main__.find_build", lambda named, kept_in: Build(Path(named), "", is_dirty=False))
+    monkeypatch.setattr("sys.argv", ["bench", "--against", "other", "--json", str(tmp_path / "pairs.json")])
+    assert main() == status
+    assert len(json.loads((tmp_path / "pairs.json").read_text())["runs"]) == 2
+
+
+def test_a_build_that_is_none_cannot_be_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", ["bench", "--against", "no-such-branch"])
+    assert main() == 2
 
 
 def test_credentials_are_read_and_the_given_url_wins(tmp_path: Path) -> None:

@@ -4,12 +4,10 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from bench.ceiling import Ceiling
 from bench.cpu import CpuTime
 from bench.measure import PostgresCounters, Usage
-from bench.report import Figure, ScenarioResult, format_comparison, format_table, read_earlier, write_json
+from bench.report import Figure, ScenarioResult, format_table, write_json
 
 CEILING = Ceiling("bare ASGI server", 10_000.0, 13.0)
 SOUND = ScenarioResult(
@@ -56,22 +54,6 @@ def test_the_file_holds_figures_ceilings_and_soundness(tmp_path: Path) -> None:
     assert document["scenarios"][0]["figures"][0]["value"] == 5000.0
     assert document["scenarios"][0]["sound"] is True
     assert document["ceilings"] == [{"name": "bare ASGI server", "per_s": 10_000.0, "cpu_us": 13.0}]
-
-
-def test_an_earlier_run_stands_beside_this_one(tmp_path: Path) -> None:
-    path = tmp_path / "earlier.json"
-    write_json(path, [SOUND], [CEILING])
-    slower = replace(SOUND, figures=(Figure("durable accepts", 4500.0, "/s"), Figure("new", 1.0, "ms")))
-    lines = format_comparison([slower], read_earlier(path)).splitlines()
-    assert lines[2:] == ["ingress: durable accepts: 4,500 /s, was 5,000 /s (0.90)"]
-
-
-@pytest.mark.parametrize("content", ["{}", "[]", "nothing"])
-def test_another_file_is_refused_as_an_earlier_run(tmp_path: Path, content: str) -> None:
-    path = tmp_path / "other.json"
-    path.write_text(content)
-    with pytest.raises(ValueError, match=r"is not a file that --json wrote"):
-        read_earlier(path)
 
 
 def test_a_broken_promise_is_not_sound_and_said_in_words() -> None:

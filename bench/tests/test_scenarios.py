@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from bench.__main__ import run_scenarios, scenario_names
+from bench.__main__ import run_scenarios
 from bench.api import Api
+from bench.command_line import scenario_names
 from bench.context import Options
 from bench.measure import Meter
 from bench.report import Progress, ScenarioResult
@@ -118,6 +119,21 @@ def test_a_revived_destination_gets_everything_once() -> None:
 
 def test_a_refusal_is_not_a_loss() -> None:
     assert verdict(run(["drain"], Faults(refuse_every=40)).only) == {"refused": 5}
+
+
+def test_the_climb_ends_at_the_first_rate_that_is_not_held_unless_every_rate_is_asked_for() -> None:
+    climbed = run(["pipeline"], Faults(refuse_every=40)).only
+    assert [figure.name for figure in climbed.figures if figure.better] == [
+        "accept to delivered at 100/s, through",
+        "accept to delivered at 100/s, p50",
+        "accept to delivered at 100/s, p99",
+    ]
+    everything = run(["pipeline"], Faults(refuse_every=40), replace(SMALL, every_rate=True)).only
+    assert [figure.name for figure in everything.figures if figure.better] == [
+        "accept to delivered at 200/s, through",
+        "accept to delivered at 100/s, p50",
+        "accept to delivered at 100/s, p99",
+    ]
 
 
 def test_a_stall_of_ingress_shows_in_the_delivered_p99() -> None:
