@@ -15,7 +15,7 @@ import psutil  # type: ignore[import-untyped]
 import uvloop
 
 from bench.api import ApiError
-from bench.crash.faults import RECEIVER, Scene
+from bench.crash.injected_faults import RECEIVER, Scene
 from bench.crash.outcome import LeftOut, Outcome, Round
 from bench.crash.report import format_markdown, format_table, replace_between_marks, write_json
 from bench.crash.scenarios import SCENARIOS, Scenario

@@ -4,8 +4,8 @@ import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bench.crash import faults
-from bench.crash.faults import WORKERS, Fault
+from bench.crash import injected_faults
+from bench.crash.injected_faults import WORKERS, Fault
 from bench.crash.timing import Timing
 from bench.setup import Rule
 
@@ -33,7 +33,7 @@ class Scenario:
 
 
 def _killing(words: str, *roles: str) -> Scenario:
-    return Scenario(words, faults.kill(*roles), ends=frozenset(roles))
+    return Scenario(words, injected_faults.kill(*roles), ends=frozenset(roles))
 
 
 SCENARIOS: Mapping[str, Scenario] = {
@@ -42,32 +42,40 @@ SCENARIOS: Mapping[str, Scenario] = {
     "deliver": _killing("kill -9 the delivery worker", "worker:deliver"),
     "beat": _killing("kill -9 beat", "beat"),
     "workers": _killing("kill -9 all workers at once", *WORKERS),
-    "postgres-restart": Scenario("restart Postgres", faults.end_postgres(signal.SIGINT), ends=frozenset({"postgres"})),
+    "postgres-restart": Scenario(
+        "restart Postgres", injected_faults.end_postgres(signal.SIGINT), ends=frozenset({"postgres"})
+    ),
     "postgres-killed": Scenario(
-        "kill -9 Postgres, crash recovery", faults.end_postgres(signal.SIGKILL), ends=frozenset({"postgres"})
+        "kill -9 Postgres, crash recovery", injected_faults.end_postgres(signal.SIGKILL), ends=frozenset({"postgres"})
     ),
     "postgres-away": Scenario(
-        "stop Postgres", faults.keep_postgres_away, ends=frozenset({"postgres"}), lasts="away_s", must_refuse=True
+        "stop Postgres",
+        injected_faults.keep_postgres_away,
+        ends=frozenset({"postgres"}),
+        lasts="away_s",
+        must_refuse=True,
     ),
-    "valkey-flushed": Scenario("flush Valkey", faults.flush_valkey),
-    "valkey-away": Scenario("stop Valkey", faults.keep_valkey_away, ends=frozenset({"cache"}), lasts="away_s"),
+    "valkey-flushed": Scenario("flush Valkey", injected_faults.flush_valkey),
+    "valkey-away": Scenario("stop Valkey", injected_faults.keep_valkey_away, ends=frozenset({"cache"}), lasts="away_s"),
     "resetting": Scenario(
         "receiver resets every third connection mid-body",
-        faults.reset_calls,
+        injected_faults.reset_calls,
         lasts="away_s",
         rules=(RETRY,),
         body_bytes=16_384,
     ),
-    "stop": Scenario("SIGTERM to everything, start again", faults.stop_and_start, ends=EVERYTHING, lasts="restart_s"),
+    "stop": Scenario(
+        "SIGTERM to everything, start again", injected_faults.stop_and_start, ends=EVERYTHING, lasts="restart_s"
+    ),
     "frozen": Scenario(
         "SIGSTOP one of two delivery workers beyond its lease, then SIGCONT",
-        faults.freeze_delivery,
+        injected_faults.freeze_delivery,
         lasts="frozen_s",
         delivery_workers=2,
     ),
     "disk-full": Scenario(
         "fill the disk under Postgres, then free it",
-        faults.fill_disk,
+        injected_faults.fill_disk,
         ends=frozenset({"postgres"}),
         lasts="away_s",
         on_small_disk=True,

@@ -10,7 +10,7 @@ import psycopg
 
 from bench.api import ApiError
 from bench.crash.accounting import Struck, count_in_flight, recovery_of
-from bench.crash.faults import RECEIVER, Scene
+from bench.crash.injected_faults import RECEIVER, Scene
 from bench.crash.outcome import Leftover, Outcome
 from bench.crash.scenarios import Scenario
 from bench.deliveries import account
