@@ -8,7 +8,7 @@ from typing import Any
 
 from connections.models import Connection
 from destinations.models import Destination
-from events.models.evidence import Attempt, Event, Request
+from events.models import Attempt, Event, Request
 from events.tests.writing import write
 from fasthook.lib.ids import first_id_at, new_id
 from sources.models import Source

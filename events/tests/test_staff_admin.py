@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from connections.models import Transformation
-from events.models.evidence import (
+from events.models import (
     Backtest,
     BulkOperation,
     BulkOutcome,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from connections.models import Connection
-from events.models.evidence import DeliveryJob, TransformationExecution
+from events.models import DeliveryJob, TransformationExecution
 from events.tests.seed import Project, build_attempt, id_at, make_event, make_request
 from events.tests.writing import write
 from fasthook.testing import ApiCaller

@@ -1,1 +1,1 @@
-"""Rollups of evidence by minute and hour, kept equal to the rows: docs/decisions/0024."""
+"""Rollups of evidence by minute and hour, kept equal to the rows: docs/decisions/0023."""

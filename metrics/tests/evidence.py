@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import connection
 
-from events.models.evidence import Event
+from events.models import Event
 from events.tests.seed import Project, build_attempt, build_event, build_request
 from events.tests.writing import write
 from fasthook.lib.ids import new_id

@@ -20,7 +20,7 @@ from fasthook.lib.clock import utc_now
 from metrics.reading.question import Question
 from metrics.rollups import counting
 from metrics.rollups.counting import roll_up
-from metrics.rollups.state import counted_before, only_counter
+from metrics.rollups.state import counted_before, first_day, only_counter
 from metrics.spec.measures import EVENTS
 from metrics.tests.evidence import Evidence, answered, assert_equal_to_naive, table_counts
 
@@ -71,23 +71,20 @@ def fail_all(session: psycopg.Connection[Any]) -> None:
 
 
 def test_a_change_that_began_before_the_announcement_is_waited_for(
-    evidence: Evidence, begin: datetime, monkeypatch: pytest.MonkeyPatch
+    evidence: Evidence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(counting, "PATIENCE_S", 0.1)
     with another_session() as session:
         fail_all(session)
         assert not roll_up(now=utc_now(), seconds=10)
-        assert counted_before() == begin
+        assert counted_before() == first_day(complete=False)
         ask(evidence)
         session.commit()
         ask(evidence)
-    assert roll_up(now=utc_now(), seconds=30)
-    assert counted_before() == evidence_end_of_counting()
+    now = utc_now()
+    assert roll_up(now=now, seconds=30)
+    assert counted_before() == counting.spans.floor_to(now - counting.LAG, counting.spans.MINUTE)
     ask(evidence)
-
-
-def evidence_end_of_counting() -> datetime:
-    return counting.spans.floor_to(utc_now() - counting.LAG, counting.spans.MINUTE)
 
 
 def test_a_change_that_is_under_way_while_its_minutes_are_counted_is_noted_for_later(

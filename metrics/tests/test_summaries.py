@@ -78,7 +78,6 @@ def test_a_connection_shows_what_became_of_its_events(caller: ApiCaller, project
     assert models_of(caller, "destinations", project.destination.id) == [{**found, "id": project.destination.id}]
 
 
-@pytest.mark.usefixtures("shifted_clock")
 def test_a_source_shows_what_it_took(caller: ApiCaller, project: Project, now: datetime) -> None:
     request = make_request(project, now - HOUR)
     make_request(project, now - 2 * HOUR, status="rejected", rejection_cause="SOURCE_DISABLED")

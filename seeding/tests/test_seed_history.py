@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection as database
 
 from connections.models import Connection
-from events.models.evidence import Attempt, DeliveryJob, Event, Request
+from events.models import Attempt, DeliveryJob, Event, Request
 from events.storage.partitions import PREFIXES
 from events.tests.seed import Project, make_attempt, make_event, make_project, make_request
 from fasthook.lib.clock import utc_now

@@ -15,8 +15,8 @@ from events.delivery.jobs import ClaimedJob
 from events.delivery.results import finish_attempts
 from events.lifecycle.moves import cancel_events, requeue_events
 from events.lifecycle.reconcile import reconcile_all
+from events.models import Attempt, DeliveryJob, Event, Request
 from events.models.bulk import BulkOperation
-from events.models.evidence import Attempt, DeliveryJob, Event, Request
 from events.routing.worker import Router
 from events.states import IgnoredCause, Trigger
 from events.storage.partitions import PREFIXES

@@ -12,11 +12,11 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
+from events.delivery import claims, leases
 from events.delivery.claims import claim_due_jobs
 from events.delivery.jobs import AttemptResult, Claim, ClaimedJob, ClaimRequest, Room
 from events.delivery.results import finish_attempts
-from events.delivery.worker import claims, leases
-from events.models.evidence import Attempt, DeliveryJob, DestinationLease, Event, Request
+from events.models import Attempt, DeliveryJob, DestinationLease, Event, Request
 from events.states import Rank, Trigger, rank_of
 from events.tests.plane import add_destination, change, database_now
 from events.tests.seed import Project, build_event, build_request

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from connections.models import Connection
-from events.models.evidence import DeliveryJob
+from events.models import DeliveryJob
 from events.tests.seed import Project, make_attempt, make_event, make_request
 from fasthook.lib.clock import iso
 from fasthook.lib.ids import time_of

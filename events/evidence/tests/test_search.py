@@ -9,7 +9,7 @@ import pytest
 from django.db.models import BooleanField, Func, QuerySet, Value
 
 from events.evidence import bounded_reads, selectors
-from events.models.evidence import EventPayload
+from events.models import EventPayload
 from events.tests.explaining import explained
 from events.tests.seed import Project, id_at, make_attempt, make_event, make_request
 from events.tests.seeded import History

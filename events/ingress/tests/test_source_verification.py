@@ -16,7 +16,7 @@ from events.ingress.authentication import Authentication
 from events.ingress.evidence_budget import EvidenceBudget
 from events.ingress.provider_keys import ProviderDocuments
 from events.ingress.tests.test_ingress import API_KEY, Answer, ask, call, chunks, run, scope_of
-from events.models.evidence import DiscardedRequests, Request, RouteJob
+from events.models import DiscardedRequests, Request, RouteJob
 from events.tests.plane import change, make_plane
 from events.tests.seed import Project
 from fasthook.lib.clock import utc_now

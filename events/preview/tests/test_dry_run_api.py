@@ -12,7 +12,7 @@ from connections.models import Connection, Transformation
 from connections.sandbox.child import SandboxUnavailable
 from connections.sandbox.pool import Busy, SandboxPool
 from destinations.models import Destination
-from events.models.evidence import DeduplicationKey
+from events.models import DeduplicationKey
 from events.tests.seed import Project, make_request
 from fasthook.lib.clock import iso, utc_now
 from fasthook.lib.ids import time_of

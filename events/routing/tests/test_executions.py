@@ -11,7 +11,7 @@ from django.db import connection as database
 
 from connections.models import Transformation
 from connections.sandbox.jobs import ErrorKind, LogLine, Message, Outcome, RunStatus
-from events.models.evidence import TransformationExecution
+from events.models import TransformationExecution
 from events.routing.execution_rows import EXECUTION_COLUMNS, MAX_AFTER_BODY_BYTES, MAX_LOGS_BYTES, execution_row
 from events.tests.seed import Project, id_at, make_request
 from events.tests.tracing import run_of

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from events import housekeeping
 from events.housekeeping import _delete_in_pages, keep_house, nudge_due_stages
-from events.models.evidence import DeduplicationKey, DeliveryJob, DiscardedRequests, RouteJob
+from events.models import DeduplicationKey, DeliveryJob, DiscardedRequests, RouteJob
 from events.storage.partitions import PREFIXES, ensure_partitions
 from events.tests.plane import change, make_plane
 from events.tests.seed import Project, build_request, id_at, make_request

@@ -1,6 +1,6 @@
 -- Late differences: what changes of old rows made of counts that are in the rollups already. The triggers write them in
 -- the changes' own transactions: per statement, not per row, and for all but old rows it is one look at the rows that
--- the statement wrote. Counting folds them in: docs/decisions/0024. The columns are those of the rollups.
+-- the statement wrote. Counting folds them in: docs/decisions/0023. The columns are those of the rollups.
 
 CREATE TABLE metrics_requests_late (LIKE metrics_requests_minute);
 CREATE TABLE metrics_events_late (LIKE metrics_events_minute);

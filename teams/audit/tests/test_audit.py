@@ -117,7 +117,6 @@ def test_a_refused_sign_in_is_told_without_the_password(client: ApiCaller, team:
     assert "guessed" not in str(entry)
 
 
-@pytest.mark.usefixtures("shifted_clock")
 def test_refused_sign_ins_are_bounded_by_the_hour(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sign_in_log, "REFUSED_PER_HOUR", 2)
     user = UserFactory()
