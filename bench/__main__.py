@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import uvloop
 
-from bench.against.builds import Build, find_build, read_build
+from bench.against.builds import Build, alone_in, copy_checkout, find_build
 from bench.against.pairs import Side, compare, unsound
 from bench.against.report import comparison_document, format_report
 from bench.against.running import Plan, run_builds
@@ -112,12 +112,13 @@ def measure_alone(parsed: argparse.Namespace, say: Progress) -> int:
 
 def measure_against(parsed: argparse.Namespace, say: Progress) -> int:
     """This build and another one, in pairs."""
-    builds: dict[Side, Build] = {
-        "this": read_build(REPOSITORY),
-        "other": find_build(parsed.against, kept_in=REPOSITORY / DATA_DIR / "builds"),
-    }
     plan = Plan(parsed.scenarios, parsed.pairs, options_from(parsed))
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    kept_in = REPOSITORY / DATA_DIR / "builds"
+    with alone_in(kept_in), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        builds: dict[Side, Build] = {
+            "other": find_build(parsed.against, kept_in=kept_in),
+            "this": copy_checkout(REPOSITORY, kept_in / "this"),
+        }
         runs = runner.run(run_builds(builds, plan, say=say))
     comparisons = compare(runs)
     print(format_report(builds, runs, comparisons))

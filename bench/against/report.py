@@ -85,7 +85,7 @@ def comparison_document(
 ) -> dict[str, object]:
     return {
         "builds": {
-            side: {"checkout": str(build.checkout), "commit": build.commit, "dirty": build.is_dirty}
+            side: {"source": build.source, "commit": build.commit, "dirty": build.is_dirty}
             for side, build in builds.items()
         },
         "comparisons": [

@@ -1,9 +1,9 @@
 """Starts two builds alike and puts the same scenarios on both in turns.
 
-Both stay up all the time. The one that rests takes about 2 % of a core, and up to 4 % with the vacuum of what its own
-load left behind, which both do to each other; starting it anew for each run would put a minute between the halves of
-a pair, in which a shared machine drifts by far more. What it took is in the report. Stopping it with SIGSTOP would let
-its leases run out.
+Both stay up all the time. The one that rests takes 2 % of a core, 3 to 6 % with the vacuum of what its own load left
+behind, which both do to each other; starting it anew for each run would take 10 s, or put a minute between the halves
+of a pair, in which a shared machine drifts by far more. What it took is in the report. Stopping it with SIGSTOP would
+let its leases run out.
 """
 
 import asyncio
@@ -160,7 +160,7 @@ async def _installations(builds: Mapping[Side, Build], say: Say) -> AsyncIterato
             say(f"starting {side}: {build.words}")
             if not build.is_installed:
                 say(f"{side} installs its packages first, which takes a minute or two")
-            installation = Installation(folder, data_dir=folder / "data", settings={}, checkout=build.checkout)
+            installation = Installation(folder, data_dir=folder / "data", settings={}, checkout=build.folder)
             stack.push_async_callback(installation.stop)
             try:
                 await installation.start(patience_s=INSTALL_PATIENCE_S)

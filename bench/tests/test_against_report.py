@@ -10,8 +10,8 @@ from bench.report import write_document
 from bench.tests.test_against_pairs import drain
 
 BUILDS: dict[Side, Build] = {
-    "this": Build(Path("/here"), commit="a" * 40, is_dirty=True),
-    "other": Build(Path("/there"), commit="b" * 40, is_dirty=False),
+    "this": Build("/here", Path("/kept/this"), commit="a" * 40, is_dirty=True),
+    "other": Build("main", Path("/kept/other"), commit="b" * 40, is_dirty=False),
 }
 RUNS = [
     Run(0, "other", drain(5)),
@@ -43,7 +43,7 @@ meanwhile, of one core: other 2.0% while this was measured, this 3.0% while othe
 def test_both_values_and_their_ratio_stand_pair_by_pair() -> None:
     report = format_report(BUILDS, RUNS, compare(RUNS))
     assert TABLE in report
-    assert f"this:  {'a' * 12} with uncommitted changes in /here\nother: {'b' * 12} in /there\n" in report
+    assert f"this:  {'a' * 12} with uncommitted changes (/here)\nother: {'b' * 12} (main)\n" in report
 
 
 def test_each_judged_figure_has_a_verdict_and_the_last_line_sums_up() -> None:
@@ -67,7 +67,7 @@ def test_a_run_that_lost_events_is_named() -> None:
 def test_the_file_holds_builds_runs_ratios_and_verdicts(tmp_path: Path) -> None:
     write_document(tmp_path / "pairs.json", comparison_document(BUILDS, RUNS, compare(RUNS)))
     document = json.loads((tmp_path / "pairs.json").read_text())
-    assert document["builds"]["this"] == {"checkout": "/here", "commit": "a" * 40, "dirty": True}
+    assert document["builds"]["this"] == {"source": "/here", "commit": "a" * 40, "dirty": True}
     assert document["machine"]["cpus"]
     first = document["comparisons"][0]
     assert (first["ratios"], round(first["median"], 9)) == ([0.9, 0.8], 0.85)

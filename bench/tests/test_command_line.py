@@ -81,13 +81,17 @@ def test_the_exit_status_is_that_of_the_comparison(
         return RUNS[runs]
 
     monkeypatch.setattr("bench.__main__.run_builds", run_builds)
-    monkeypatch.setattr("bench.__main__.find_build", lambda named, kept_in: Build(Path(named), "", is_dirty=False))
+    build = Build("main", tmp_path, "a" * 40, is_dirty=False)
+    monkeypatch.setattr("bench.__main__.REPOSITORY", tmp_path)
+    monkeypatch.setattr("bench.__main__.find_build", lambda named, kept_in: build)
+    monkeypatch.setattr("bench.__main__.copy_checkout", lambda checkout, folder: build)
     monkeypatch.setattr("sys.argv", ["bench", "--against", "other", "--json", str(tmp_path / "pairs.json")])
     assert main() == status
     assert len(json.loads((tmp_path / "pairs.json").read_text())["runs"]) == 2
 
 
-def test_a_build_that_is_none_cannot_be_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_build_that_is_none_cannot_be_measured(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("bench.__main__.REPOSITORY", tmp_path)
     monkeypatch.setattr("sys.argv", ["bench", "--against", "no-such-branch"])
     assert main() == 2
 
