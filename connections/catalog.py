@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import structlog
 
 from connections.models import Connection
-from connections.rules.evaluate import CompiledRules, compile_rules
+from connections.rules.compile import CompiledRules, compile_rules
 from fasthook.lib.catalog import Catalog, Row
 
 log = structlog.get_logger(__name__)

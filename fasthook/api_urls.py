@@ -12,7 +12,7 @@ from alerts.api.channels import AlertChannelViewSet
 from alerts.api.rules import AlertRuleViewSet
 from connections.api import ConnectionViewSet
 from connections.cascade import delete_destination_with_connections, delete_source_with_connections
-from connections.filters import FilterViewSet
+from connections.filter_test_api import FilterViewSet
 from connections.routes.api import RoutesViewSet
 from connections.transformations.api import CodeRunViewSet, TransformationViewSet
 from destinations.api import DestinationViewSet

@@ -17,10 +17,10 @@ from fasthook.lib.model_fields import unseal
 from sources.methods import DEFAULT_METHODS
 from sources.models import Source
 from sources.verification.answer import Answer
+from sources.verification.compile import compile_auth, handshake_methods
 from sources.verification.custom_response.response import CustomResponse, compile_custom_response
 from sources.verification.providers import PROVIDERS
 from sources.verification.verdict import Verifier
-from sources.verification.verify import compile_auth, handshake_methods
 
 log = structlog.get_logger(__name__)
 

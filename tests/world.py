@@ -18,7 +18,7 @@ from connections.models import Connection, Transformation
 from connections.tests.factories import ConnectionFactory
 from events.models import Event, TransformationExecution
 from events.models.backtests import Backtest
-from events.models.bulk import BulkOperation, Kind
+from events.models.bulk import BulkKind, BulkOperation
 from events.tests.seed import Project, make_attempt, make_event, make_request
 from fasthook.lib.clock import utc_now
 from fasthook.lib.crypto import credential_digest
@@ -152,7 +152,7 @@ def backtests(world: World) -> dict[str, str]:
 
 def bulk_operations(world: World) -> dict[str, str]:
     samples = {}
-    for kind, resource in ((Kind.EVENT_RETRY, "events"), (Kind.REQUEST_RETRY, "requests")):
+    for kind, resource in ((BulkKind.EVENT_RETRY, "events"), (BulkKind.REQUEST_RETRY, "requests")):
         row = BulkOperation.objects.create(
             team_id=world.team.id,
             type=kind.value,

@@ -21,7 +21,7 @@ _AHEAD = timedelta(minutes=5)
 MAX_STANDING_PER_RULE = 200
 
 
-class Kind(StrEnum):
+class NoticeKind(StrEnum):
     OPENED = "OPENED"
     REPEATED = "REPEATED"
     RESOLVED = "RESOLVED"
@@ -178,20 +178,20 @@ def _breaches(rule: Rule, observation: Observation) -> bool:
     return observation.value >= rule.config.threshold and observation.out_of >= rule.config.min_count
 
 
-def due_notice(rule: Rule, alert: Standing, *, now: datetime) -> Kind | None:
+def due_notice(rule: Rule, alert: Standing, *, now: datetime) -> NoticeKind | None:
     """What is to be told of the alert now. Of one that nobody was told of, its end is not told either."""
     if _muted(rule.muted_until, now) or _muted(alert.muted_until, now):
         return None
     if alert.resolved_at is not None:
-        return Kind.RESOLVED if alert.notified_at is not None else None
+        return NoticeKind.RESOLVED if alert.notified_at is not None else None
     if alert.opened_at is None or alert.acknowledged_at is not None:
         return None
     if alert.notified_at is None:
-        return Kind.OPENED
+        return NoticeKind.OPENED
     if rule.repeat_after_s is None:
         return None
     is_due = now - alert.notified_at >= timedelta(seconds=rule.repeat_after_s)
-    return Kind.REPEATED if is_due or _is_ahead(alert.notified_at, now) else None
+    return NoticeKind.REPEATED if is_due or _is_ahead(alert.notified_at, now) else None
 
 
 def _is_ahead(moment: datetime, now: datetime) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from alerts.evaluation.transitions import Kind, Rule, Standing
+from alerts.evaluation.transitions import NoticeKind, Rule, Standing
 from alerts.rules.types import SPECS, RuleType
 from fasthook.lib.clock import iso
 from fasthook.lib.plural import for_count
@@ -98,7 +98,7 @@ def slack_body(message: Mapping[str, Any]) -> dict[str, str]:
 
 
 def alert_message(
-    kind: Kind, rule: Rule, alerts: Sequence[Standing], *, team: Mapping[str, str], url: str, now: datetime
+    kind: NoticeKind, rule: Rule, alerts: Sequence[Standing], *, team: Mapping[str, str], url: str, now: datetime
 ) -> dict[str, Any]:
     """The message of one rule's alerts, of which the first LISTED are named. `url` is where they can be read."""
     return {

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db.models import Count, Q
 from psycopg import Connection
 
-from alerts.evaluation.transitions import Kind, Rule, Standing, due_notice
+from alerts.evaluation.transitions import NoticeKind, Rule, Standing, due_notice
 from alerts.models import Alert, AlertChannel, AlertNotification, NotificationStatus
 from alerts.outbox.messages import alert_message
 from fasthook.lib.ids import new_id
@@ -101,8 +101,8 @@ def write_notifications(rules: Mapping[str, Rule], alerts: Iterable[Standing], *
 
 def _group(
     rules: Mapping[str, Rule], alerts: Iterable[Standing], *, now: datetime
-) -> dict[tuple[str, Kind], list[Standing]]:
-    groups: defaultdict[tuple[str, Kind], list[Standing]] = defaultdict(list)
+) -> dict[tuple[str, NoticeKind], list[Standing]]:
+    groups: defaultdict[tuple[str, NoticeKind], list[Standing]] = defaultdict(list)
     for alert in alerts:
         rule = rules.get(alert.rule_id)
         kind = due_notice(rule, alert, now=now) if rule else None
@@ -111,7 +111,7 @@ def _group(
     return dict(groups)
 
 
-def _channels(rules: Mapping[str, Rule], groups: Iterable[tuple[str, Kind]]) -> dict[str, AlertChannel]:
+def _channels(rules: Mapping[str, Rule], groups: Iterable[tuple[str, NoticeKind]]) -> dict[str, AlertChannel]:
     """Those that are on. Their config stays unread: one lost key must not stop the others."""
     wanted = {channel_id for rule_id, _ in groups for channel_id in rules[rule_id].channel_ids}
     if not wanted:
@@ -129,7 +129,7 @@ def _count_waiting(channels: Iterable[str]) -> defaultdict[str, int]:
 def _row(
     channel: AlertChannel,
     rule: Rule,
-    kind: Kind,
+    kind: NoticeKind,
     group: Sequence[Standing],
     message: Mapping[str, Any],
     *,

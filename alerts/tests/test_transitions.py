@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from alerts.evaluation import transitions
 from alerts.evaluation.conditions.observation import Observation
-from alerts.evaluation.transitions import Kind, Rule, Standing, advance, due_notice
+from alerts.evaluation.transitions import NoticeKind, Rule, Standing, advance, due_notice
 from alerts.rules.types import RuleConfig, RuleType
 
 START = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -77,7 +77,7 @@ def test_a_clock_that_was_ahead_for_a_while_neither_keeps_alerts_open_nor_from_o
 def test_a_clock_that_was_ahead_for_a_while_does_not_stop_repeats() -> None:
     told = Standing("alt_1", "alr_1", "des_1", "shop", 100, at(0), opened_at=at(0), notified_at=at(86_400))
     rule = make_rule(repeat_after_s=300)
-    assert due_notice(rule, told, now=at(15)) is Kind.REPEATED
+    assert due_notice(rule, told, now=at(15)) is NoticeKind.REPEATED
     assert due_notice(rule, replace(told, notified_at=at(60)), now=at(15)) is None
 
 
@@ -158,23 +158,23 @@ RESOLVED = replace(OPEN, resolved_at=at(600), resolution="RECOVERED")
 @pytest.mark.parametrize(
     ("rule", "alert", "kind"),
     [
-        ({}, OPEN, Kind.OPENED),
+        ({}, OPEN, NoticeKind.OPENED),
         ({}, replace(OPEN, opened_at=None), None),
         ({}, replace(OPEN, notified_at=at(0)), None),
-        ({"repeat_after_s": 600}, replace(OPEN, notified_at=at(0)), Kind.REPEATED),
+        ({"repeat_after_s": 600}, replace(OPEN, notified_at=at(0)), NoticeKind.REPEATED),
         ({"repeat_after_s": 601}, replace(OPEN, notified_at=at(0)), None),
         ({"repeat_after_s": 600}, replace(OPEN, notified_at=at(0), acknowledged_at=at(1)), None),
         ({}, replace(OPEN, acknowledged_at=at(1)), None),
         ({"muted_until": at(601)}, OPEN, None),
-        ({"muted_until": at(600)}, OPEN, Kind.OPENED),
+        ({"muted_until": at(600)}, OPEN, NoticeKind.OPENED),
         ({}, replace(OPEN, muted_until=at(601)), None),
         ({}, RESOLVED, None),
-        ({}, replace(RESOLVED, notified_at=at(0)), Kind.RESOLVED),
-        ({}, replace(RESOLVED, notified_at=at(0), acknowledged_at=at(1)), Kind.RESOLVED),
+        ({}, replace(RESOLVED, notified_at=at(0)), NoticeKind.RESOLVED),
+        ({}, replace(RESOLVED, notified_at=at(0), acknowledged_at=at(1)), NoticeKind.RESOLVED),
         ({"muted_until": at(601)}, replace(RESOLVED, notified_at=at(0)), None),
     ],
 )
-def test_who_is_told_what(rule: dict[str, Any], alert: Standing, kind: Kind | None) -> None:
+def test_who_is_told_what(rule: dict[str, Any], alert: Standing, kind: NoticeKind | None) -> None:
     assert due_notice(make_rule(**rule), alert, now=at(600)) == kind
 
 

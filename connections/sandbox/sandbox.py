@@ -20,7 +20,7 @@ import structlog
 from connections.rules.payload import parse_query
 from connections.sandbox import frames
 from connections.sandbox.answer import Faulty, read_answer
-from connections.sandbox.child import Child, ChildGone, FrameTooLong, name_of
+from connections.sandbox.child_process import Child, ChildGone, FrameTooLong, name_of
 from connections.sandbox.jobs import EXPENSIVE, ErrorKind, Job, Limits, LogLine, Message, Outcome, RunStatus
 from fasthook.lib.headers import merge_headers
 

@@ -9,7 +9,7 @@ import pytest
 
 from connections.catalog import ConnectionCatalog
 from connections.models import Connection
-from connections.rules.evaluate import CompiledRules, evaluate_filter
+from connections.rules.compile import CompiledRules, evaluate_filter
 from connections.rules.payload import RuleInput
 from connections.rules.retry import plan_retry
 from fasthook.testing import ApiCaller

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection as database
 
 from connections.models import Connection, Transformation
-from connections.sandbox.child import SandboxUnavailable
+from connections.sandbox.child_process import SandboxUnavailable
 from connections.sandbox.pool import Busy, SandboxPool
 from connections.tests.factories import ConnectionFactory
 from connections.transformations import code_run

@@ -15,7 +15,7 @@ import orjson
 from django.conf import settings
 
 from connections.rules.payload import parse_query
-from connections.sandbox.child import SandboxUnavailable
+from connections.sandbox.child_process import SandboxUnavailable
 from connections.sandbox.jobs import Job, Limits, Message, Named, Outcome, RunContext
 from connections.sandbox.pool import Busy, SandboxPool
 from fasthook.lib.clock import iso

@@ -21,7 +21,7 @@ from events.bulk.serializers import (
     plan_answer,
 )
 from events.evidence.filters import EventFilter, RequestFilter
-from events.models.bulk import EVENT_KINDS, ONGOING, REQUEST_KINDS, BulkOperation, BulkStatus, Kind
+from events.models.bulk import EVENT_KINDS, ONGOING, REQUEST_KINDS, BulkKind, BulkOperation, BulkStatus
 from fasthook.api.describe import filter_parameters, list_answer, refusals
 from fasthook.api.filters import ListFilter, OneOf, read_params, refuse_unknown
 from fasthook.api.pagination import paginate
@@ -41,7 +41,7 @@ class BulkOperationFilter(ListFilter):
     extra = ("bucket",)
 
     status = OneOf(BulkStatus.values)
-    type = OneOf(Kind)
+    type = OneOf(BulkKind)
 
 
 _LIST_PARAMETERS = [
@@ -54,13 +54,13 @@ def _described(operation_id: str, **kwargs: Any) -> Callable[[Method], Method]:
     return extend_schema(operation_id=operation_id, tags=["bulk operations"], **kwargs)
 
 
-def _plan_parameters(filters: type[ListFilter], kinds: tuple[Kind, ...]) -> list[OpenApiParameter]:
+def _plan_parameters(filters: type[ListFilter], kinds: tuple[BulkKind, ...]) -> list[OpenApiParameter]:
     of_list = filter_parameters(filters, paged=False)
     return [OpenApiParameter("type", str, enum=kinds), *(each for each in of_list if each.name != "include")]
 
 
 class _BulkViewSet(ApiViewSet):
-    kinds: ClassVar[tuple[Kind, ...]]
+    kinds: ClassVar[tuple[BulkKind, ...]]
     reader: ClassVar[type[BulkInput]]
 
     def list(self, request: Call) -> Response:

@@ -17,7 +17,7 @@ from django.db import connection
 
 from events.bulk.selection import Rows, Selection
 from events.evidence.bounded_reads import bounded_read
-from events.models.bulk import Kind
+from events.models.bulk import BulkKind
 from fasthook.lib.ids import time_of
 
 COUNT_UP_TO: Final = 250_000
@@ -40,7 +40,9 @@ class Census:
 def take_census(selection: Selection) -> Census:
     """InvalidInput RANGE_TOO_WIDE when counting takes too long."""
     census = Census()
-    columns = ("source_id", "id") if selection.kind is Kind.REQUEST_RETRY else ("connection_id", "destination_id", "id")
+    columns = (
+        ("source_id", "id") if selection.kind is BulkKind.REQUEST_RETRY else ("connection_id", "destination_id", "id")
+    )
     for part in selection.found:
         counts, last_id = _count(part, columns)
         share = 1.0

@@ -17,7 +17,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
 from events.evidence.filters import EventFilter, RequestFilter
-from events.models.bulk import EVENT_KINDS, TARGETS, Kind
+from events.models.bulk import EVENT_KINDS, TARGETS, BulkKind
 from fasthook.api import timerange
 from fasthook.api.fields import ChoiceField, InputSerializer, TextField, read_input
 from fasthook.api.filters import MAX_VALUES, ListFilter
@@ -57,7 +57,7 @@ class BulkInput(InputSerializer):
     """The filters of the list and its range of time, each a text, a comma list or a list of texts."""
 
     filters: ClassVar[type[ListFilter]]
-    kinds: ClassVar[tuple[Kind, ...]]
+    kinds: ClassVar[tuple[BulkKind, ...]]
 
     def get_fields(self) -> dict[str, Any]:
         values = {name: ValuesField(required=False) for name in self.filters.base_filters if name != "q"}
@@ -72,16 +72,16 @@ class EventBulkInput(BulkInput):
 
 class RequestBulkInput(BulkInput):
     filters = RequestFilter
-    kinds = (Kind.REQUEST_RETRY,)
+    kinds = (BulkKind.REQUEST_RETRY,)
 
 
-def read_filter(reader: type[BulkInput], given: Any) -> tuple[Kind, dict[str, str]]:
+def read_filter(reader: type[BulkInput], given: Any) -> tuple[BulkKind, dict[str, str]]:
     """The kind, and the query parameters of its list.
 
     InvalidInput for unknown fields, and for a status that the kind does not touch.
     """
     values = {name: value for name, value in read_input(reader, given).items() if value}
-    kind = Kind(values.pop("type", reader.kinds[0]))
+    kind = BulkKind(values.pop("type", reader.kinds[0]))
     params: dict[str, str] = values
     if "connection_id" not in params and "webhook_id" in params:
         params["connection_id"] = params.pop("webhook_id")
@@ -90,7 +90,7 @@ def read_filter(reader: type[BulkInput], given: Any) -> tuple[Kind, dict[str, st
     return kind, dict(sorted(params.items()))
 
 
-def refuse_everything(kind: Kind, params: Mapping[str, str]) -> None:
+def refuse_everything(kind: BulkKind, params: Mapping[str, str]) -> None:
     """InvalidInput without any filter: an operation over everything is asked for by its range."""
     if params.keys() - {"status"}:
         return
@@ -101,13 +101,13 @@ def refuse_everything(kind: Kind, params: Mapping[str, str]) -> None:
 
 _EVENTS_MEANT: Final = "say which events are meant: give from, or another filter such as connection_id"
 _MEANT: Final = {
-    Kind.EVENT_RETRY: _EVENTS_MEANT,
-    Kind.EVENT_CANCEL: _EVENTS_MEANT,
-    Kind.REQUEST_RETRY: "say which requests are meant: give from, or another filter such as source_id",
+    BulkKind.EVENT_RETRY: _EVENTS_MEANT,
+    BulkKind.EVENT_CANCEL: _EVENTS_MEANT,
+    BulkKind.REQUEST_RETRY: "say which requests are meant: give from, or another filter such as source_id",
 }
 
 
-def _read_targets(kind: Kind, text: str | None) -> str:
+def _read_targets(kind: BulkKind, text: str | None) -> str:
     targets = TARGETS[kind]
     wanted = (text or ",".join(targets)).split(",")
     if not set(wanted) <= set(targets):
@@ -115,7 +115,7 @@ def _read_targets(kind: Kind, text: str | None) -> str:
     return ",".join(wanted)
 
 
-def digest_of(team_id: str, kind: Kind, params: Mapping[str, str], *, now: datetime) -> bytes:
+def digest_of(team_id: str, kind: BulkKind, params: Mapping[str, str], *, now: datetime) -> bytes:
     """Equal for filters that mean the same. Relative times stay as they are: asked twice, they ask for the same."""
     same = {
         name: _same_time(name, text, now) if name in timerange.PARAMETERS else text for name, text in params.items()

@@ -14,7 +14,7 @@ from connections.models import Connection
 from destinations.models import Destination, RatePeriod
 from events.bulk.census import Census, Target
 from events.lifecycle.refusals import EventState, ObjectState, Refusal, Route, refuse_retry
-from events.models.bulk import Kind
+from events.models.bulk import BulkKind
 from events.states import Status
 from fasthook.lib.ids import first_id_at
 from sources.models import Source
@@ -68,11 +68,11 @@ class Forecast:
     destinations: tuple[DestinationForecast, ...] = ()
 
 
-def forecast(kind: Kind, team_id: str, census: Census, *, now: datetime) -> Forecast:
+def forecast(kind: BulkKind, team_id: str, census: Census, *, now: datetime) -> Forecast:
     paging_s = census.total / PACE_PER_S
-    if kind is Kind.EVENT_CANCEL:
+    if kind is BulkKind.EVENT_CANCEL:
         return Forecast(paging_s, {})
-    if kind is Kind.REQUEST_RETRY:
+    if kind is BulkKind.REQUEST_RETRY:
         blocked, by_destination = _of_requests(team_id, census.targets)
     else:
         blocked, by_destination = _of_events(team_id, census.targets)

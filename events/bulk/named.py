@@ -10,7 +10,7 @@ from django.db.models import Model
 from connections.models import Connection
 from destinations.models import Destination
 from events.models import Event, Request
-from events.models.bulk import BulkOperation, Kind
+from events.models.bulk import BulkKind, BulkOperation
 from fasthook.lib.errors import InvalidInput
 from sources.models import Source
 
@@ -23,10 +23,10 @@ _NAMED: Final[dict[str, type[Model]]] = {
 }
 
 
-def refuse_unknown_ids(team_id: str, kind: Kind, params: Mapping[str, str]) -> None:
+def refuse_unknown_ids(team_id: str, kind: BulkKind, params: Mapping[str, str]) -> None:
     """InvalidInput naming the field and the first id of it that the team does not have. What was deleted counts as
     there, since its evidence is."""
-    own = {"id": Request if kind is Kind.REQUEST_RETRY else Event}
+    own = {"id": Request if kind is BulkKind.REQUEST_RETRY else Event}
     for field, model in {**_NAMED, **own}.items():
         ids = params[field].split(",") if field in params else []
         if not ids or any("\0" in each for each in ids):

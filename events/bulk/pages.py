@@ -20,7 +20,7 @@ from events.bulk.selection import Selection, about_text, read_candidates, still_
 from events.evidence.bounded_reads import bounded_read
 from events.lifecycle import moves
 from events.lifecycle.refusals import Refusal
-from events.models.bulk import BulkOperation, Kind
+from events.models.bulk import BulkKind, BulkOperation
 from events.states import IgnoredCause, Trigger
 from events.storage.config_lock import lock_configuration_for_page
 from events.storage.partitions import ensure_partitions
@@ -69,13 +69,13 @@ def _write(
 
 
 def _act(selection: Selection, wanted: Sequence[str], *, batch_operation_id: str) -> Page:
-    if selection.kind is Kind.REQUEST_RETRY:
+    if selection.kind is BulkKind.REQUEST_RETRY:
         replayed = moves.replay_requests(connection, wanted, batch_operation_id=batch_operation_id)
         return Page(PageCounts(len(replayed.created), _by_code(replayed.skipped)), replayed.stages)
     # A delivery that ends just now has been recorded after this, or will find its job taken.
     jobs = moves.lock_jobs(connection, wanted) if wanted else {}
     ids = still_matching(selection, wanted)
-    if selection.kind is Kind.EVENT_CANCEL:
+    if selection.kind is BulkKind.EVENT_CANCEL:
         cause = IgnoredCause.CANCELLED_IN_BULK
         cancelled = moves.cancel_events(connection, ids, cause=cause, batch_operation_id=batch_operation_id, jobs=jobs)
         number = len(cancelled.cancelled)

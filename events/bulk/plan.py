@@ -16,7 +16,7 @@ from events.bulk.forecast import Forecast, forecast
 from events.bulk.named import refuse_unknown_ids
 from events.bulk.selection import Selection, select
 from events.evidence.bounded_reads import bounded_read
-from events.models.bulk import ONGOING, BulkOperation, Kind
+from events.models.bulk import ONGOING, BulkKind, BulkOperation
 from fasthook.lib.errors import Conflict
 from fasthook.lib.nudge import nudge_after_commit
 from teams.audit.log import record
@@ -38,7 +38,7 @@ class Plan:
     sample: list[Any]
 
 
-def plan_operation(team: Team, kind: Kind, params: Mapping[str, str], *, now: datetime) -> Plan:
+def plan_operation(team: Team, kind: BulkKind, params: Mapping[str, str], *, now: datetime) -> Plan:
     """Nothing is changed. InvalidInput (faulty filter; RANGE_TOO_WIDE)."""
     refuse_unknown_ids(team.id, kind, params)
     selection = select(kind, team.id, params, now=now)
@@ -51,7 +51,9 @@ def plan_operation(team: Team, kind: Kind, params: Mapping[str, str], *, now: da
     return Plan(selection, census, forecast(kind, team.id, census, now=now), sample[:SAMPLE])
 
 
-def start_operation(team: Team, kind: Kind, params: Mapping[str, str], *, actor: Actor, now: datetime) -> BulkOperation:
+def start_operation(
+    team: Team, kind: BulkKind, params: Mapping[str, str], *, actor: Actor, now: datetime
+) -> BulkOperation:
     """Begins soon, in a bulk worker, over what the filter picks up to now.
 
     InvalidInput as for a plan, and FILTER_TOO_WIDE without any filter; Conflict BULK_OPERATION_ONGOING (with its id) or

@@ -22,7 +22,7 @@ from events.bulk.pages import Lost, run_page
 from events.bulk.progress import MAX_CLAIMS, Lease
 from events.bulk.results import fold_outcomes, has_waiting
 from events.bulk.selection import Selection, freeze
-from events.models.bulk import BulkOperation, Kind
+from events.models.bulk import BulkKind, BulkOperation
 from fasthook.api.timerange import TimeRange
 from fasthook.lib.errors import FastHookError
 from fasthook.lib.nudge import begin, nudge
@@ -90,12 +90,12 @@ def _run_pages(operation: BulkOperation, lease: Lease, selection: Selection, sto
 
 
 def _has_enough_waiting(operation: BulkOperation) -> bool:
-    return operation.type != Kind.EVENT_CANCEL and has_waiting(operation.id, at_least=MAX_WAITING)
+    return operation.type != BulkKind.EVENT_CANCEL and has_waiting(operation.id, at_least=MAX_WAITING)
 
 
 def _selection_of(operation: BulkOperation) -> Selection:
     time_range = TimeRange(first=operation.range_from, last=operation.range_to, bounded=True)
-    return freeze(Kind(operation.type), operation.team_id, operation.filter, time_range=time_range)
+    return freeze(BulkKind(operation.type), operation.team_id, operation.filter, time_range=time_range)
 
 
 def _give_back(lease: Lease) -> None:

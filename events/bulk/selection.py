@@ -17,7 +17,7 @@ from django.db.models.functions import Coalesce, Length
 from events.evidence.search import search
 from events.evidence.selectors import Listing, list_events, list_requests
 from events.models import DeliveryJob
-from events.models.bulk import Kind
+from events.models.bulk import BulkKind
 from events.states import Status
 from fasthook.api import timerange
 from fasthook.api.timerange import TimeRange
@@ -37,7 +37,7 @@ _DELIVERY: Final = Q(ignored_meta__isnull=True)
 class Selection:
     """`parts` have no row in common and are each read in the order of an index; `whole` are the same rows."""
 
-    kind: Kind
+    kind: BulkKind
     parts: tuple[Rows, ...]
     whole: Rows
     text: str
@@ -50,7 +50,7 @@ class Selection:
         return tuple(search(part, self.text, first=self.time_range.first) for part in self.parts)
 
 
-def select(kind: Kind, team_id: str, params: Mapping[str, str], *, now: datetime) -> Selection:
+def select(kind: BulkKind, team_id: str, params: Mapping[str, str], *, now: datetime) -> Selection:
     """InvalidInput naming the parameter. The range ends at `now` at the latest, and is written into the parameters."""
     text = params.get("q", "").strip()
     listing = _list(kind, team_id, params, now=now)
@@ -60,18 +60,18 @@ def select(kind: Kind, team_id: str, params: Mapping[str, str], *, now: datetime
 
 
 def freeze(
-    kind: Kind, team_id: str, params: Mapping[str, str], *, time_range: TimeRange, text: str | None = None
+    kind: BulkKind, team_id: str, params: Mapping[str, str], *, time_range: TimeRange, text: str | None = None
 ) -> Selection:
     """The selection of a stored operation."""
     frozen = {name: value for name, value in params.items() if name not in timerange.PARAMETERS}
     frozen |= {"from": iso(time_range.first) or "", "to": iso(time_range.last) or ""}
     listing = _list(kind, team_id, {**frozen, "q": ""}, now=time_range.last)
     text = frozen.get("q", "").strip() if text is None else text
-    if kind is Kind.REQUEST_RETRY:
+    if kind is BulkKind.REQUEST_RETRY:
         return Selection(kind, listing.parts, listing.counted[0], text, time_range, frozen)
     statuses = frozen["status"].split(",")
     whole = list_events(team_id, {**frozen, "q": "", "status": ""}, now=time_range.last).counted[0].filter(_DELIVERY)
-    if kind is Kind.EVENT_CANCEL:
+    if kind is BulkKind.EVENT_CANCEL:
         parts = _waiting(whole, team_id, statuses)
     else:
         parts = tuple(part.filter(_DELIVERY) for part in listing.parts)
@@ -80,7 +80,7 @@ def freeze(
 
 def read_candidates(selection: Selection, *, after: str) -> list[str]:
     """The ids of the next page behind `after`, in their order; empty when there are none."""
-    if selection.kind is Kind.REQUEST_RETRY:
+    if selection.kind is BulkKind.REQUEST_RETRY:
         return _fitting(selection, after)
     found: list[str] = []
     for part in selection.parts:
@@ -108,8 +108,8 @@ def _ids(rows: Rows) -> list[str]:
     return sorted(rows.order_by().values_list("id", flat=True))
 
 
-def _list(kind: Kind, team_id: str, params: Mapping[str, str], *, now: datetime) -> Listing[Any]:
-    if kind is Kind.REQUEST_RETRY:
+def _list(kind: BulkKind, team_id: str, params: Mapping[str, str], *, now: datetime) -> Listing[Any]:
+    if kind is BulkKind.REQUEST_RETRY:
         return list_requests(team_id, params, now=now)
     return list_events(team_id, params, now=now)
 

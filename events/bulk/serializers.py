@@ -11,12 +11,12 @@ from events.bulk.plan import Plan
 from events.evidence.answers import event_answer, request_answer
 from events.evidence.selectors import BranchCounts, count_branches
 from events.evidence.serializers import EventOutput, RequestOutput
-from events.models.bulk import ONGOING, BulkOperation, BulkStatus, Kind
+from events.models.bulk import ONGOING, BulkKind, BulkOperation, BulkStatus
 from fasthook.api.describe import AppliedRangeOutput
 from fasthook.api.fields import MomentField, ObjectField
 from fasthook.lib.clock import iso
 
-_TYPES: Final = [str(kind) for kind in Kind]
+_TYPES: Final = [str(kind) for kind in BulkKind]
 
 
 class BulkOperationOutput(serializers.Serializer[Any]):
@@ -116,7 +116,7 @@ def plan_answer(plan: Plan) -> dict[str, Any]:
 
 
 def _sample(plan: Plan) -> list[dict[str, Any]]:
-    if plan.selection.kind is not Kind.REQUEST_RETRY:
+    if plan.selection.kind is not BulkKind.REQUEST_RETRY:
         return [event_answer(row) for row in plan.sample]
     counts = count_branches([row.id for row in plan.sample])
     return [request_answer(row, counts.get(row.id, BranchCounts())) for row in plan.sample]

@@ -1,7 +1,8 @@
 """Claims of delivery jobs: what is due for many destinations at once, under a lease, and jobs given back unsent.
 
-One statement for many jobs. A claim's token guards its end: a worker that lost the lease writes nothing. One owner per
-destination at a time (its destination lease) is what makes limits per destination hold across workers.
+One statement for many jobs, which also gives out the slots of destinations' rates. A claim's token guards its end: a
+worker that lost the lease writes nothing. One owner per destination at a time (its destination lease) is what makes
+limits per destination hold across workers.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class Demand:
 
     @property
     def goes_on(self) -> bool:
-        """A claim that was cut short, or that did not see every destination, goes on at once."""
+        """True when the last claim was cut short, or did not see every destination: the next one follows at once."""
         return bool((self.cut or self.scan_after) and self.room > 0) or self._wants_bulk
 
     @property

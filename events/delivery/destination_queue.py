@@ -12,12 +12,11 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from events.delivery.jobs import ClaimedJob, Room
+from events.delivery.rate_slots import RateSlots
 
 _AHEAD_S = 0.5
 _MAX_ROUNDS = 4
 _SMOOTHING = 0.1
-# Timers are this imprecise. So much lateness is made up for; slots are wide enough to bear it (sql/claims.sql).
-_LATE_S = 0.008
 # Of ten senders, so many are kept from bulk work.
 _KEPT_OF_TEN = 1
 
@@ -30,7 +29,7 @@ _MAX_BURST = 64
 
 @dataclass(slots=True)
 class DestinationQueue:
-    """`max_concurrency` and `pace_s` are the destination's and may change at any time."""
+    """`max_concurrency` is the destination's and may change at any time. Each job brings its rate slot along."""
 
     destination_id: str
     max_concurrency: int
@@ -39,15 +38,10 @@ class DestinationQueue:
     behind: deque[ClaimedJob] = field(default_factory=deque)
     in_flight: int = 0
     bulk_in_flight: int = 0
-    # How many may start as far as slots go. Each job brings one along, which opens when its time has come, and the job
-    # that is first then takes it. Without a rate it is open from the start.
-    open_slots: int = 0
+    slots: RateSlots = field(default_factory=RateSlots)
     # The last claim filled the room it had: there may be more.
     hungry: bool = False
     latency_s: float | None = None
-    # Where the destination has a rate: the least time between two starts, and when the next one may be (steady clock).
-    pace_s: float = 0.0
-    next_start: float = 0.0
 
     @property
     def load(self) -> int:
@@ -58,7 +52,7 @@ class DestinationQueue:
 
     @property
     def may_start(self) -> bool:
-        """A job of live traffic, with a slot and a sender for it."""
+        """True when a job of live traffic has a slot and a sender."""
         return bool(self.waiting) and self._has_room_to_start
 
     @property
@@ -68,7 +62,7 @@ class DestinationQueue:
     def start_next(self) -> ClaimedJob:
         """Only when one may start."""
         job = (self.waiting or self.behind).popleft()
-        self.open_slots -= 1
+        self.slots.open -= 1
         self.in_flight += 1
         self.bulk_in_flight += job.is_bulk
         return job
@@ -82,7 +76,7 @@ class DestinationQueue:
         unstarted = [*self.waiting, *self.behind]
         self.waiting.clear()
         self.behind.clear()
-        self.open_slots = 0
+        self.slots.open = 0
         return unstarted
 
     @property
@@ -91,16 +85,9 @@ class DestinationQueue:
         bulk = max(0, self._capacity - self.load)
         return Room(jobs=max(bulk, self._capacity - self.load + len(self.behind)), bulk=bulk)
 
-    def wait_before_start(self, now: float) -> float:
-        """Seconds until the rate lets another job start; 0 takes the start. What came late does not crowd together."""
-        if self.pace_s and now < self.next_start:
-            return self.next_start - now
-        self.next_start = max(self.next_start, now - _LATE_S) + self.pace_s
-        return 0.0
-
     @property
     def runs_low(self) -> bool:
-        """Worth a claim of its own now; other queues are refilled along with it."""
+        """True when a claim is worth it now; other queues are refilled along with this one."""
         return self.hungry and self.load <= self._capacity // 2
 
     def note_claim(self, room: Room, *, taken: int, taken_in_bulk: int) -> None:
@@ -116,7 +103,7 @@ class DestinationQueue:
 
     @property
     def _has_room_to_start(self) -> bool:
-        return self.open_slots > 0 and self.in_flight < self.max_concurrency
+        return self.slots.open > 0 and self.in_flight < self.max_concurrency
 
     @property
     def _bulk_has_room_to_start(self) -> bool:

@@ -20,10 +20,10 @@ from destinations.outbound.auth.access_tokens import AccessTokens
 from destinations.outbound.auth.oauth2 import TokenFault
 from destinations.outbound.client import DeliveryClient
 from events.delivery.attempt import Catalogs, Prepared, conclude, fail_unsent, prepare
+from events.delivery.claimed_jobs import ClaimedJobs
 from events.delivery.counts import count_first_wait
 from events.delivery.demand import Demand
 from events.delivery.destination_queue import TICK_S, BulkPace, DestinationQueue
-from events.delivery.held import HeldJobs
 from events.delivery.jobs import AttemptResult, ClaimedJob
 
 log = structlog.get_logger(__name__)
@@ -44,7 +44,7 @@ class Sender:
         self,
         catalogs: Catalogs,
         demand: Demand,
-        held: HeldJobs,
+        claimed: ClaimedJobs,
         *,
         ended: Callable[[AttemptResult], None],
         give_back: Callable[[list[ClaimedJob]], Awaitable[None]],
@@ -52,7 +52,7 @@ class Sender:
     ) -> None:
         self._catalogs = catalogs
         self._demand = demand
-        self._held = held
+        self._claimed = claimed
         self._ended = ended
         self._give_back = give_back
         self._refill = refill
@@ -78,12 +78,12 @@ class Sender:
             name = uuid4()
             self._slots[name] = asyncio.get_running_loop().call_later(job.wait_s, self._open_slot, queue, name)
         else:
-            queue.open_slots += 1
+            queue.slots.open += 1
             self._start_waiting(queue)
 
     def _open_slot(self, queue: DestinationQueue, name: UUID) -> None:
         del self._slots[name]
-        queue.open_slots += 1
+        queue.slots.open += 1
         self._start_waiting(queue)
 
     def _queue_of(self, job: ClaimedJob) -> DestinationQueue:
@@ -93,7 +93,7 @@ class Sender:
         if queue is None:
             queue = self._demand.queues[job.destination_id] = DestinationQueue(job.destination_id, concurrency)
         queue.max_concurrency = concurrency
-        queue.pace_s = job.pace_s
+        queue.slots.pace_s = job.pace_s
         return queue
 
     def _start_waiting(self, queue: DestinationQueue) -> None:
@@ -139,7 +139,7 @@ class Sender:
         """Takes the start as far as the rate goes. Otherwise the queue is looked at again when it is time."""
         if queue.destination_id in self._paced:
             return False
-        wait_s = queue.wait_before_start(time.monotonic())
+        wait_s = queue.slots.wait_before_start(time.monotonic())
         if wait_s:
             self._start_later(queue, wait_s)
         return not wait_s
@@ -195,7 +195,7 @@ class Sender:
         prepared = prepare(job, self._catalogs, destination=destination, access_token=token, now=now)
         if not isinstance(prepared, Prepared):
             return prepared
-        if not self._held.is_leased(job, now=time.monotonic()):
+        if not self._claimed.is_leased(job, now=time.monotonic()):
             return None
         count_first_wait(job, self._catalogs.connections.get(job.connection_id), now=now)
         # Rounded: the client keeps what it makes of each timeout.

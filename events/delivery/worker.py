@@ -23,9 +23,9 @@ from django.db import DatabaseError, connection
 from connections.catalog import ConnectionCatalog
 from destinations.catalog import destination_catalog
 from events.delivery.attempt import Catalogs
+from events.delivery.claimed_jobs import ClaimedJobs
 from events.delivery.claims import claim_due_jobs, release_jobs
 from events.delivery.demand import Demand
-from events.delivery.held import HeldJobs
 from events.delivery.jobs import Claim, ClaimedJob, ClaimRequest
 from events.delivery.leases import release_destination_leases, renew_destination_leases, renew_job_leases
 from events.delivery.results import Recorder
@@ -58,11 +58,11 @@ class Deliverer:
         self._catalogs = Catalogs(
             SourceCatalog(), destination_catalog(), ConnectionCatalog(), signing_secrets_catalog()
         )
-        self._held = HeldJobs()
+        self._claimed = ClaimedJobs()
         self._sender = Sender(
             self._catalogs,
             self._demand,
-            self._held,
+            self._claimed,
             ended=self._recorder.add,
             give_back=self._give_back,
             refill=self._refill,
@@ -112,7 +112,7 @@ class Deliverer:
                 continue
             claimed = await self._claim() if self._demand.room > 0 else 0
             now = time.monotonic()
-            if claimed or self._held or self._demand.scan_after:
+            if claimed or self._claimed or self._demand.scan_after:
                 idle_since = now
             elif now - idle_since >= LINGER_S:
                 return
@@ -139,10 +139,10 @@ class Deliverer:
         self._outage.over()
         count_claim("deliver", [job.claim_count for job in claim.jobs], limit=request.limit)
         for job in claim.jobs:
-            self._held.add(job, leased_until=leased_until)
+            self._claimed.add(job, leased_until=leased_until)
             self._demand.hold(job)
             self._sender.accept(job)
-        registry.deliveries_held.set(len(self._held))
+        registry.deliveries_held.set(len(self._claimed))
         self._demand.note(request, claim)
         if len(claim.jobs) == settings.DELIVER_CLAIM:
             recruit("deliver")
@@ -165,9 +165,9 @@ class Deliverer:
     # ---- Letting go
 
     def _let_go(self, jobs: list[ClaimedJob]) -> None:
-        for job in self._held.let_go(jobs):
+        for job in self._claimed.let_go(jobs):
             self._demand.let_go(job)
-        registry.deliveries_held.set(len(self._held))
+        registry.deliveries_held.set(len(self._claimed))
         self._wake_if_room()
 
     def _refill(self) -> None:
@@ -191,7 +191,7 @@ class Deliverer:
         """Renews the leases of destinations in use and of long deliveries. False while Postgres is away."""
         lease_s = settings.DELIVER_LEASE_S
         renewed_until = time.monotonic() + lease_s
-        ageing = self._held.ageing(before=renewed_until - lease_s / 3)
+        ageing = self._claimed.ageing(before=renewed_until - lease_s / 3)
         in_use = [queue.destination_id for queue in self._demand.queues.values() if queue.load]
         try:
             if ageing:

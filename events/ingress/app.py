@@ -21,12 +21,12 @@ from psycopg import Connection
 
 from events.ingress.address import SourceAddress
 from events.ingress.authentication import Authentication, TryAgain
-from events.ingress.body import Body, Disconnected, HeldBytes, Overloaded, Receive, Scope
+from events.ingress.body import Body, BufferedBytes, Disconnected, Overloaded, Receive, Scope
 from events.ingress.capture import Capture, CaptureFailed
 from events.ingress.evidence_budget import EvidenceBudget
+from events.ingress.judge import judge
 from events.ingress.request import InboundReader
 from events.ingress.responses import (
-    Rejection,
     Send,
     answer_accepted,
     answer_error,
@@ -39,8 +39,6 @@ from fasthook.lib.outage_log import Outage
 from fasthook.lib.sql import DataConnection
 from fasthook.metrics import registry
 from sources.catalog import SourceCatalog, SourceEntry
-from sources.verification.request import InboundRequest
-from sources.verification.verdict import UNVERIFIED, Verdict
 from teams.config.lock import CURRENT_VERSION_SQL
 
 log = structlog.get_logger(__name__)
@@ -64,7 +62,7 @@ class Ingress:
         self._capture = Capture()
         self._authentication = Authentication(self._refresh_once)
         self._inbound = InboundReader(settings.INGRESS_URL_TEMPLATE, settings.BASE_URL)
-        self._held = HeldBytes(settings.CAPTURE_QUEUE_BYTES)
+        self._held = BufferedBytes(settings.CAPTURE_QUEUE_BYTES)
         self._budget = EvidenceBudget(settings.REJECTED_EVIDENCE_PER_MINUTE)
         self._refreshing: asyncio.Task[None] | None = None
         self._refresh: asyncio.Task[None] | None = None
@@ -136,7 +134,7 @@ class Ingress:
         request_id = new_id("req")
         headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]
         inbound = self._inbound.read(source, path, scope, headers, body)
-        rejection, verdict = await self._judge(source, scope["method"], body, inbound)
+        rejection, verdict = await judge(source, scope["method"], body, inbound, authentication=self._authentication)
         captured = CapturedRequest(
             id=request_id,
             team_id=source.team_id,
@@ -165,26 +163,6 @@ class Ingress:
             await self._capture.store(captured)
         await answer_accepted(send, source, request_id, inbound, verdict)
         registry.accept_seconds.observe(time.perf_counter() - began)
-
-    async def _judge(
-        self, source: SourceEntry, method: str, body: bytes | None, inbound: InboundRequest | None
-    ) -> tuple[Rejection | None, Verdict]:
-        if not source.enabled:
-            return Rejection(410, "SOURCE_DISABLED", "this source is disabled"), UNVERIFIED
-        may_come = method in source.methods
-        if not may_come and method not in source.handshake_methods:
-            return _method_refused(source, method), UNVERIFIED
-        if body is None:
-            limit = settings.MAX_BODY_BYTES
-            message = f"the body is larger than this installation's {limit} bytes"
-            return Rejection(413, "PAYLOAD_TOO_LARGE", message), UNVERIFIED
-        verdict = await self._authentication.judge(source, inbound)
-        if not may_come and not verdict.handshake:
-            return _method_refused(source, method), UNVERIFIED
-        if not verdict.ok:
-            message = f"authentication failed: {verdict.reason}"
-            return Rejection(401, "SOURCE_AUTH_FAILED", message, answer=verdict.answer), verdict
-        return None, verdict
 
     async def _leave_evidence(self, captured: CapturedRequest, *, cause: str) -> None:
         """A rejection is answered as such whether or not its evidence could be kept."""
@@ -241,9 +219,3 @@ def _read_version(connection: Connection[Any]) -> int:
     row = connection.execute(CURRENT_VERSION_SQL).fetchone()
     assert row is not None
     return int(row[0])
-
-
-def _method_refused(source: SourceEntry, method: str) -> Rejection:
-    allowed = ", ".join(sorted(source.methods))
-    message = f"this source takes {allowed}, not {method}"
-    return Rejection(405, "SOURCE_METHOD_NOT_ALLOWED", message, ((b"allow", allowed.encode()),))

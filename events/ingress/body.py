@@ -17,7 +17,7 @@ class Overloaded(Exception):
     """This process holds as many bodies as it may."""
 
 
-class HeldBytes:
+class BufferedBytes:
     """The bodies that this process holds, from their first byte to their commit: bounded, whoever sends them."""
 
     def __init__(self, limit: int) -> None:
@@ -43,7 +43,7 @@ def header_of(scope: Scope, name: bytes) -> str:
 class Body:
     """One call's body: what it holds of the process's bytes, and its limit."""
 
-    def __init__(self, held: HeldBytes, limit: int) -> None:
+    def __init__(self, held: BufferedBytes, limit: int) -> None:
         self._held = held
         self._limit = limit
         self._size = 0

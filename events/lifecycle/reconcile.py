@@ -1,6 +1,6 @@
-"""Settling: bringing waiting work in line with a connection or destination that was paused, unpaused or ended.
+"""Reconciliation: pause, unpause, disable and delete of a connection or destination, carried out on what waits for it.
 
-The change itself only marks its row (`reconcile_requested_at`) and nudges. Settling moves the work in pages, looking at
+The change itself only marks its row (`reconcile_requested_at`) and nudges. It moves the work in pages, looking at
 the row anew under the configuration lock for each, and clears the mark when nothing is left to move: also what was in
 flight when the change came. A crash or a second worker does no harm.
 """

@@ -12,19 +12,19 @@ from events.states import Move, Status, leaving
 from fasthook.lib.model_fields import IdField, RefField
 
 
-class Kind(StrEnum):
+class BulkKind(StrEnum):
     EVENT_RETRY = "event_bulk_retry"
     EVENT_CANCEL = "event_bulk_cancel"
     REQUEST_RETRY = "request_bulk_retry"
 
 
-EVENT_KINDS: Final = (Kind.EVENT_RETRY, Kind.EVENT_CANCEL)
-REQUEST_KINDS: Final = (Kind.REQUEST_RETRY,)
+EVENT_KINDS: Final = (BulkKind.EVENT_RETRY, BulkKind.EVENT_CANCEL)
+REQUEST_KINDS: Final = (BulkKind.REQUEST_RETRY,)
 
 # Guides: bulk retry targets failed or cancelled events, not held ones. What was delivered is retried one by one.
-TARGETS: Final[dict[Kind, tuple[str, ...]]] = {
-    Kind.EVENT_RETRY: (Status.CANCELLED.value, Status.FAILED.value),
-    Kind.EVENT_CANCEL: tuple(leaving(Move.CANCEL)),
+TARGETS: Final[dict[BulkKind, tuple[str, ...]]] = {
+    BulkKind.EVENT_RETRY: (Status.CANCELLED.value, Status.FAILED.value),
+    BulkKind.EVENT_CANCEL: tuple(leaving(Move.CANCEL)),
 }
 
 
@@ -44,7 +44,7 @@ class BulkOperation(models.Model):
 
     id = IdField(prefix="bch", primary_key=True)
     team_id = RefField()
-    type = models.TextField(choices=[(kind.value, kind.value) for kind in Kind])
+    type = models.TextField(choices=[(kind.value, kind.value) for kind in BulkKind])
     status = models.TextField(choices=BulkStatus.choices, default=BulkStatus.PLANNED)
     digest = models.BinaryField(max_length=32, help_text="Of team, type and filter as they were asked for.")
     filter = models.JSONField(help_text="Query parameters of the list that it works through, the range without end.")

@@ -61,12 +61,12 @@ class Branch:
 
     @property
     def is_open(self) -> bool:
-        """Nothing has ended it yet."""
+        """True when nothing has ended it yet."""
         return self.status not in (Status.CANCELLED, Status.FAILED)
 
     @property
     def is_unfinished(self) -> bool:
-        """It waits for its transformation to run."""
+        """True when it waits for its transformation to run."""
         return self.is_open and self.connection.rules.transformation_id is not None and self.outcome is None
 
     @property

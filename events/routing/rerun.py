@@ -23,7 +23,7 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from connections.catalog import ConnectionEntry
-from connections.sandbox.child import SandboxUnavailable
+from connections.sandbox.child_process import SandboxUnavailable
 from connections.sandbox.jobs import Outcome, RunStatus
 from connections.transformations.catalog import TransformationEntry
 from events.routing.decide import MAX_CLAIMS, Branch, RoutableRequest, begin_branch, finish_branch, looks_into_payload

@@ -20,7 +20,7 @@ import structlog
 from django.conf import settings
 from psycopg import Connection
 
-from connections.sandbox.child import SandboxUnavailable
+from connections.sandbox.child_process import SandboxUnavailable
 from events.routing.claims import claim_jobs, finish_jobs, postpone_jobs, return_jobs
 from events.routing.counts import count_routed
 from events.routing.decide import MAX_CLAIMS, RoutableRequest

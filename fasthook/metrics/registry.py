@@ -12,7 +12,7 @@ TABLE = Table()
 PROCESSES = ("web", "route", "deliver", "bulk", "maintenance", "beat")
 # The names of the data plane's connections (fasthook/lib/sql.py).
 DATABASE_STAGES = ("capture", "route", "deliver claim", "deliver record", "config", "metrics", "health", "alerts")
-REJECTION_CAUSES = (
+REJECTION_LABELS = (
     *("UNKNOWN_SOURCE", "SOURCE_DISABLED", "SOURCE_METHOD_NOT_ALLOWED", "PAYLOAD_TOO_LARGE", "SOURCE_AUTH_FAILED"),
     "HEADERS_TOO_LARGE",
 )
@@ -37,7 +37,7 @@ requests_accepted = TABLE.counter("fasthook_requests_accepted_total", "Requests 
 requests_rejected = TABLE.counter(
     "fasthook_requests_rejected_total",
     "Requests answered with 4xx by a source URL. UNKNOWN_SOURCE and HEADERS_TOO_LARGE leave no evidence.",
-    cause=REJECTION_CAUSES,
+    cause=REJECTION_LABELS,
 )
 requests_refused = TABLE.counter(
     "fasthook_requests_refused_total", "Requests answered with 503: nothing was stored.", reason=REFUSAL_REASONS

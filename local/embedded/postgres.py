@@ -23,7 +23,7 @@ from local.embedded.account import Account, account_for
 from local.embedded.binaries import POSTGRES_MAJOR, SYSTEM_STORE, find_binaries
 from local.embedded.child import server_environment, spawn_server, stop_child
 from local.embedded.errors import EmbeddedError, with_log_tail
-from local.embedded.leftover import end_leftover
+from local.embedded.leftover_postgres import end_leftover
 from local.embedded.scratch import make_scratch_folder
 
 SUPERUSER = "postgres"

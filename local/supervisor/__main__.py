@@ -13,7 +13,7 @@ from fasthook.lib.plural import for_count
 from local.embedded import EmbeddedError, EmbeddedServices
 from local.embedded.folder_lock import FolderLock, FolderTakenError
 from local.supervisor.environment import ENVIRONMENT_FILE, load_environment, local_secrets, write_running_environment
-from local.supervisor.leftovers import end_leftovers
+from local.supervisor.leftover_processes import end_leftovers
 from local.supervisor.output import Console
 from local.supervisor.readiness import why_unusable
 from local.supervisor.run import Plan, Run, RunError, python_step

@@ -14,7 +14,7 @@ from fasthook.lib.plural import for_count
 from local.embedded import EmbeddedError, EmbeddedServices
 from local.supervisor.child import describe_status, launch
 from local.supervisor.environment import address
-from local.supervisor.leftovers import MARK
+from local.supervisor.leftover_processes import MARK
 from local.supervisor.output import Console, Pipe
 from local.supervisor.pool import Pool, Supervised
 from local.supervisor.readiness import Answer, ask_ready

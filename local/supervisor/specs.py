@@ -1,5 +1,5 @@
 """The table of processes: what runs, under which name, and in which order it is stopped. Procfile and compose.yaml say
-the same for other supervisors; tests/test_supervisor_specs.py keeps them equal.
+the same for other supervisors; local/tests/test_supervisor_specs.py keeps them equal.
 """
 
 from __future__ import annotations

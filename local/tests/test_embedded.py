@@ -21,7 +21,7 @@ from fasthook.testing import ROOT
 from local.embedded import EmbeddedError, EmbeddedServices, make_throwaway_folder, start_services
 from local.embedded import postgres as postgres_module
 from local.embedded.account import Account, account_for
-from local.embedded.leftover import postgres_processes
+from local.embedded.leftover_postgres import postgres_processes
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from local.embedded import EmbeddedServices
-from local.supervisor.leftovers import MARK, end_leftovers, marked_processes
+from local.supervisor.leftover_processes import MARK, end_leftovers, marked_processes
 from local.supervisor.output import Console
 from local.supervisor.run import Plan, Run, RunError, python_step
 from local.supervisor.specs import ProcessSpec

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from connections.sandbox import child as child_module
-from connections.sandbox.child import ROOT, SandboxUnavailable
+from connections.sandbox import child_process as child_module
+from connections.sandbox.child_process import ROOT, SandboxUnavailable
 from connections.sandbox.jobs import RunStatus
 from connections.sandbox.sandbox import Sandbox
 from connections.sandbox.tests.sandboxes import job, made

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import pytest
 
-from connections.sandbox.child import Child
+from connections.sandbox.child_process import Child
 from connections.sandbox.jobs import ErrorKind, Limits, Outcome, RunStatus
 from connections.sandbox.sandbox import Sandbox
 from connections.sandbox.tests.sandboxes import FAST, job, made

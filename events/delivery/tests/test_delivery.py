@@ -343,7 +343,7 @@ def test_a_worker_whose_leases_ran_out_while_postgres_was_away_sends_nothing_twi
             await asyncio.to_thread(in_thread, pointed(project), received.port)
             draining = asyncio.create_task(deliverer.drain(threading.Event()))
             await reached(received, 1)
-            (((event_id, _), held),) = deliverer._held._held.items()
+            (((event_id, _), held),) = deliverer._claimed._jobs.items()
             held.leased_until = 0.0
             await asyncio.to_thread(failed.acquire, timeout=DEADLINE_S)
             await asyncio.to_thread(in_thread, lapse, event_id)

@@ -6,10 +6,11 @@ import pytest
 
 from events.delivery.destination_queue import BulkPace, DestinationQueue
 from events.delivery.jobs import ClaimedJob, Room
+from events.delivery.rate_slots import RateSlots
 
 
 def queue(*, pace_s: float = 0.0, latency_s: float | None = None) -> DestinationQueue:
-    return DestinationQueue("des_1", max_concurrency=10, pace_s=pace_s, latency_s=latency_s)
+    return DestinationQueue("des_1", max_concurrency=10, slots=RateSlots(pace_s=pace_s), latency_s=latency_s)
 
 
 @pytest.mark.parametrize(
@@ -21,23 +22,23 @@ def queue(*, pace_s: float = 0.0, latency_s: float | None = None) -> Destination
         (20.0, 10),  # slow: nothing ahead
     ],
 )
-def test_a_lane_claims_ahead_as_far_as_it_sends_soon(latency_s: float | None, room: int) -> None:
+def test_a_queue_claims_ahead_as_far_as_it_sends_soon(latency_s: float | None, room: int) -> None:
     assert queue(latency_s=latency_s).room == Room(jobs=room, bulk=room)
 
 
 def test_without_a_rate_jobs_start_at_once() -> None:
     without = queue()
-    assert [without.wait_before_start(5.0), without.wait_before_start(5.0)] == [0.0, 0.0]
+    assert [without.slots.wait_before_start(5.0), without.slots.wait_before_start(5.0)] == [0.0, 0.0]
 
 
 def test_starts_that_come_late_keep_the_pace_and_do_not_crowd_together() -> None:
     paced = queue(pace_s=0.5)
-    assert paced.wait_before_start(10.0) == 0.0
-    assert paced.wait_before_start(10.1) == pytest.approx(0.392)
-    assert paced.wait_before_start(10.5) == 0.0
+    assert paced.slots.wait_before_start(10.0) == 0.0
+    assert paced.slots.wait_before_start(10.1) == pytest.approx(0.392)
+    assert paced.slots.wait_before_start(10.5) == 0.0
     # Three slots went by while the worker was busy: one start, not four.
-    assert paced.wait_before_start(12.5) == 0.0
-    assert paced.wait_before_start(12.5) == pytest.approx(0.492)
+    assert paced.slots.wait_before_start(12.5) == 0.0
+    assert paced.slots.wait_before_start(12.5) == pytest.approx(0.492)
 
 
 def test_bulk_work_that_was_claimed_ahead_starts_when_nothing_else_waits() -> None:
@@ -72,7 +73,7 @@ def test_bulk_work_leaves_a_tenth_of_the_senders_free() -> None:
     assert drained(taken) == ["b9"]
 
 
-def test_a_lane_with_one_sender_gives_it_to_bulk_work_as_well() -> None:
+def test_a_queue_with_one_sender_gives_it_to_bulk_work_as_well() -> None:
     taken = DestinationQueue("des_1", max_concurrency=1)
     add(taken, b1=True)
     assert drained(taken) == ["b1"]
@@ -81,12 +82,12 @@ def test_a_lane_with_one_sender_gives_it_to_bulk_work_as_well() -> None:
 def test_a_slot_goes_to_whichever_job_comes_first_when_it_opens() -> None:
     taken = queue(pace_s=0.1)
     add(taken, b1=True, b2=True)
-    taken.open_slots = 0
+    taken.slots.open = 0
     assert not taken.may_start_bulk
     taken.add(job("l1", is_bulk=False))
-    taken.open_slots += 1
+    taken.slots.open += 1
     assert drained(taken) == ["l1"]
-    taken.open_slots += 1
+    taken.slots.open += 1
     assert drained(taken) == ["b1"]
 
 
@@ -102,7 +103,7 @@ def test_a_slot_goes_to_whichever_job_comes_first_when_it_opens() -> None:
         (False, Room(5, 0), 1, 0, False),
     ],
 )
-def test_a_lane_is_hungry_when_a_claim_may_have_left_something(
+def test_a_queue_is_hungry_when_a_claim_may_have_left_something(
     hungry: bool, offered: Room, taken: int, in_bulk: int, then: bool
 ) -> None:
     asked = queue()
@@ -134,7 +135,7 @@ def add(taken: DestinationQueue, **jobs: bool) -> None:
     """Each with its slot open."""
     for event_id, is_bulk in jobs.items():
         taken.add(job(event_id, is_bulk=is_bulk))
-        taken.open_slots += 1
+        taken.slots.open += 1
 
 
 def job(event_id: str, *, is_bulk: bool) -> ClaimedJob:

@@ -15,7 +15,7 @@ from django.db import DatabaseError
 from events.ingress import capture as capture_module
 from events.ingress.address import SourceAddress
 from events.ingress.app import Ingress, _refresh
-from events.ingress.body import HeldBytes, Overloaded
+from events.ingress.body import BufferedBytes, Overloaded
 from events.ingress.evidence_budget import EvidenceBudget
 from events.models import DiscardedRequests, Request, RouteJob
 from events.tests.plane import add_source, change, make_plane
@@ -353,7 +353,7 @@ def test_before_the_catalog_is_read_the_answer_is_503(project: Project) -> None:
 
 def test_what_a_process_holds_is_bounded_and_given_back(project: Project) -> None:
     async def work(ingress: Ingress) -> list[int]:
-        ingress._held = HeldBytes(10)
+        ingress._held = BufferedBytes(10)
         ingress._held.take(8)
         refused = await ask(ingress, scope_of("/in/abc/"), chunks(b"1", b"23"))
         ingress._held.give_back(8)
@@ -368,7 +368,7 @@ def test_what_a_process_holds_is_bounded_and_given_back(project: Project) -> Non
 
 
 def test_held_bytes_are_refused_beyond_the_limit() -> None:
-    held = HeldBytes(10)
+    held = BufferedBytes(10)
     held.take(10)
     with pytest.raises(Overloaded):
         held.take(1)

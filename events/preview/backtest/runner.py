@@ -20,7 +20,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError
 from django.db import connection as database
 
 from connections.models import Connection
-from connections.sandbox.child import SandboxUnavailable
+from connections.sandbox.child_process import SandboxUnavailable
 from connections.sandbox.sandbox import Sandbox
 from connections.transformations.code_run import sandbox_limits
 from events.models.backtests import Backtest

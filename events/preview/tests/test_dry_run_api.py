@@ -9,7 +9,7 @@ import pytest
 from django.apps import apps
 
 from connections.models import Connection, Transformation
-from connections.sandbox.child import SandboxUnavailable
+from connections.sandbox.child_process import SandboxUnavailable
 from connections.sandbox.pool import Busy, SandboxPool
 from destinations.models import Destination
 from events.models import DeduplicationKey

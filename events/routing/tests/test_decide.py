@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from connections.catalog import ConnectionEntry
-from connections.rules.evaluate import CompiledRules, compile_rules
+from connections.rules.compile import CompiledRules, compile_rules
 from connections.rules.payload import RuleInput
 from events.routing.decide import Branch, RoutableRequest, begin_branch, finish_branch, looks_at_payload
 from events.routing.dedup import Window, judge_windows

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from connections.models import Transformation
-from connections.sandbox.child import SandboxUnavailable
+from connections.sandbox.child_process import SandboxUnavailable
 from connections.sandbox.sandbox import Sandbox
 from events.lifecycle.moves import cancel_events, requeue_events
 from events.lifecycle.reconcile import reconcile_all

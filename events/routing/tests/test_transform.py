@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from connections.models import Transformation
-from connections.sandbox.child import SandboxUnavailable
+from connections.sandbox.child_process import SandboxUnavailable
 from connections.sandbox.sandbox import Sandbox
 from events.models import DeduplicationKey, DeliveryJob, Event, EventPayload, RouteJob, TransformationExecution
 from events.routing import worker

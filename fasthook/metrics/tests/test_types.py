@@ -128,8 +128,8 @@ def test_every_error_code_of_an_attempt_has_its_outcome() -> None:
 def test_every_cause_and_process_is_declared() -> None:
     from local.supervisor.specs import process_specs
 
-    ingress = (ROOT / "events/ingress/app.py").read_text()
-    assert set(re.findall(r'Rejection\(\s*\d+,\s*"([A-Z_]+)"', ingress)) < set(registry.REJECTION_CAUSES)
+    ingress = "".join((ROOT / f"events/ingress/{name}.py").read_text() for name in ("app", "judge"))
+    assert set(re.findall(r'Rejection\(\s*\d+,\s*"([A-Z_]+)"', ingress)) < set(registry.REJECTION_LABELS)
     assert set(re.findall(r'\banswer_unavailable\(\s*send,\s*"([A-Z_]+)"', ingress)) == set(registry.REFUSAL_REASONS)
     assert set(registry.IGNORED_CAUSES) == {cause.value for cause in NEVER_DELIVERED}
     specs = process_specs({"HOST": "127.0.0.1", "PORT": "1"}, data_dir=Path("/data"))

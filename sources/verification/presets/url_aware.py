@@ -7,7 +7,7 @@ from typing import Final
 from sources.verification.handshakes import Opening, probe
 from sources.verification.provider import Provider
 from sources.verification.schemes.signed_header import SignedHeader
-from sources.verification.schemes.url_aware import Twilio
+from sources.verification.schemes.twilio import Twilio
 
 _HEAD: Final = frozenset({"HEAD"})
 

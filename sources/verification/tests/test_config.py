@@ -3,8 +3,8 @@
 import pytest
 
 from fasthook.lib.errors import InvalidInput
+from sources.verification.compile import compile_auth
 from sources.verification.config import SECRET_FIELDS, normalise_auth
-from sources.verification.verify import compile_auth
 
 HMAC = {"secret": "s", "signature_header": "x-signature"}
 

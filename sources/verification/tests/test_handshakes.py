@@ -14,6 +14,7 @@ import pytest
 
 from sources.types import PROVIDER_TYPES
 from sources.verification.answer import NO_SNIFF
+from sources.verification.compile import compile_auth, handshake_methods
 from sources.verification.config import normalise_auth
 from sources.verification.provider import RemoteProviderVerifier
 from sources.verification.request import InboundRequest
@@ -29,7 +30,6 @@ from sources.verification.tests.provider_samples import (
     sns_message,
 )
 from sources.verification.verdict import Verdict
-from sources.verification.verify import compile_auth, handshake_methods
 
 TEXT = ("content-type", "text/plain; charset=utf-8")
 JSON = ("content-type", "application/json")

@@ -6,9 +6,9 @@ import hmac
 
 import pytest
 
+from sources.verification.compile import compile_auth
 from sources.verification.config import normalise_auth
 from sources.verification.request import InboundRequest
-from sources.verification.verify import compile_auth
 
 SECRET = "whsec_provider_secret"
 BODY = b'{"type":"invoice.paid"}'

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sources.verification.compile import compile_auth
 from sources.verification.config import normalise_auth
 from sources.verification.request import InboundRequest
-from sources.verification.verify import compile_auth
 
 HEADER_TEXT = st.one_of(
     st.text(max_size=200),

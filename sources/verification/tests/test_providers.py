@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sources.types import PROVIDER_TYPES
+from sources.verification.compile import compile_auth
 from sources.verification.config import normalise_auth
 from sources.verification.providers import PROVIDERS
 from sources.verification.request import InboundRequest
 from sources.verification.tests.provider_samples import NOW, OTHER, SAMPLES, SECRET, STANDARD_SECRET, Sample
 from sources.verification.verdict import RemoteKeyVerifier, Verdict, Verifier
-from sources.verification.verify import compile_auth
 
 NAMES = sorted(PROVIDERS)
 EXPIRING = sorted(name for name, sample in SAMPLES.items() if sample.tolerance_s is not None)

@@ -4,9 +4,9 @@ import base64
 
 import pytest
 
+from sources.verification.compile import compile_auth
 from sources.verification.config import normalise_auth
 from sources.verification.request import InboundRequest
-from sources.verification.verify import compile_auth
 
 
 def verify(auth_type, auth, headers=(), query=""):

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from sources.verification.compile import compile_auth
 from sources.verification.config import normalise_auth
 from sources.verification.request import InboundRequest
 from sources.verification.schemes.body_signature import adyen_signed_text
 from sources.verification.tests.provider_samples import request
 from sources.verification.verdict import Verdict
-from sources.verification.verify import compile_auth
 
 STANDARD_HEADERS = {"webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek", "webhook-timestamp": "1614265330"}
 STANDARD_BODY = b'{"test": 2432232314}'

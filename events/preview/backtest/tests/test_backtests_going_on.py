@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.db import connection as database
 
-from connections.sandbox.child import SandboxUnavailable
+from connections.sandbox.child_process import SandboxUnavailable
 from events.preview.backtest import evaluate, history, progress, runner
 from events.preview.backtest.runner import Backtester
 from events.preview.backtest.services import cancel_backtest

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connections.catalog import ConnectionEntry
-from connections.rules.evaluate import compile_rules
+from connections.rules.compile import compile_rules
 from events.preview.backtest.tally import MAX_SAMPLES, WOULD_BE, Tally, complete_counts
 from events.preview.backtest.verdicts import Comparison, PastBranch, Verdict, judge, verdict_of_past
 from events.preview.backtest.windows import LOOK_AT, BacktestWindows

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from connections.rules.evaluate import CompiledRules, compile_rules, evaluate_filter
+from connections.rules.compile import CompiledRules, compile_rules, evaluate_filter
 from connections.rules.payload import RuleInput
 from connections.rules.retry import plan_retry
 from connections.rules.spec import normalise_rules

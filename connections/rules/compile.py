@@ -1,4 +1,4 @@
-"""A connection's normalised rules, compiled once per version into what routing and delivery ask for every request."""
+"""Compiled rules of a connection: once per version, what routing and delivery need for every request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verifier of a source, made from its saved authentication."""
+"""Compilation of a source's saved authentication into its verifier."""
 
 from __future__ import annotations
 
