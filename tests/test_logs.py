@@ -81,7 +81,7 @@ def test_trouble_is_told_in_objects_and_each_outage_once(observed: Product, rece
     assert faulty == {"database", "migrations"}
     wait_until(lambda: ("maintenance", "worker.database_back") in told(observed), 20, "maintenance has recovered")
     found = told(observed)
-    once = [(name, event) for name, event in found if event.endswith((".failed", ".stopped", ".restored", ".resumed"))]
+    once = [(name, event) for name, event in found if event.endswith((".failed", ".restored", "_away", "_back"))]
     assert {("web", "capture.failed"), ("web", "capture.restored"), stopped} <= set(once)
     assert {what: found[what] for what in once} == dict.fromkeys(once, 1)
     assert not [line["event"] for _, line in lines_of(observed) if "raised unexpected" in line["event"]]

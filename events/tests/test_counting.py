@@ -44,7 +44,7 @@ def project(transactional_db: None, settings: Any) -> Project:
 @pytest.fixture
 def counted() -> Counted:
     """What was added since: counters by name and labels, histograms by how many values they saw. Without database_*."""
-    before = TABLE.cells.view.tolist()
+    before = TABLE.values.view.tolist()
 
     def since() -> dict[str, float]:
         added = {}
@@ -52,7 +52,7 @@ def counted() -> Counted:
             width = measure.width - 1 if isinstance(measure, Histogram) else 1
             for labels, place in measure.places.items():
                 cells = range(place, place + width)
-                amount = sum(TABLE.cells.view[cell] - before[cell] for cell in cells)
+                amount = sum(TABLE.values.view[cell] - before[cell] for cell in cells)
                 if amount and not isinstance(measure, Gauge) and "database" not in measure.name:
                     added[" ".join([measure.name.removeprefix("fasthook_").removesuffix("_total"), *labels])] = amount
         return added
@@ -296,7 +296,7 @@ def test_postgres_time_and_failures_are_counted_by_stage(project: Project, monke
     place = seconds.places[("route",)]
 
     def state() -> tuple[float, float]:
-        return sum(TABLE.cells.view[place : place + seconds.width - 1]), TABLE.cells.view[failures.places[("route",)]]
+        return sum(TABLE.values.view[place : place + seconds.width - 1]), TABLE.values.view[failures.places[("route",)]]
 
     def fail(connection: Any) -> None:
         raise psycopg.errors.QueryCanceled("too slow")

@@ -54,6 +54,12 @@ def root(db: None) -> User:
 
 
 @pytest.fixture
+def client() -> Client:
+    """A browser that is not signed in."""
+    return Client()
+
+
+@pytest.fixture
 def staff(client: Client, root: User) -> Client:
     client.force_login(root)
     return client

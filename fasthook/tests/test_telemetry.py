@@ -88,7 +88,7 @@ def test_as_text_a_long_list_is_cut_short(ids: list[str], shown: str) -> None:
 def test_as_text_a_traceback_follows_its_line() -> None:
     lines = written("text")
     assert lines[0].endswith("Z info     attempt.finished event_id=evt_1 error_code=None")
-    assert lines[1].endswith("Z error    attempt.failed event_id=evt_2")
+    assert lines[1].endswith("Z error    attempt.crashed event_id=evt_2")
     assert (lines[2], lines[-2]) == ("Traceback (most recent call last):", "ValueError: broken")
     assert lines[-1].endswith("warning  said so logger=library")
 

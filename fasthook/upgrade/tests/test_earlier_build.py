@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -16,7 +15,8 @@ from django.core.checks import CheckMessage, Tags, run_checks
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from fasthook.testing import ROOT
+
 NAME = "earlier_build"
 MADE_BY_AN_EARLIER_BUILD = """
 CREATE TABLE django_migrations (id serial PRIMARY KEY, app text, name text, applied timestamptz);
