@@ -192,7 +192,7 @@ class AlertNotification(models.Model):
     rule_id = RefField(null=True, help_text="Null for a test.")
     kind = models.TextField(choices=NotificationKind.choices)
     alert_ids = ArrayField(RefField(), default=list)
-    message = JSONTextField(help_text="What is told, before it takes the form of its channel.")
+    message = JSONTextField(help_text="The message, before it takes the form of its channel.")
     status = models.TextField(choices=NotificationStatus.choices)
     due_at = models.DateTimeField()
     lease_token = models.UUIDField(null=True)

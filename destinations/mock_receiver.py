@@ -1,4 +1,4 @@
-"""The built-in receiver at /mock/: answers 200 and echoes what it was sent, or misbehaves as its query string asks.
+"""The built-in receiver at /mock/: it answers 200 and echoes its request, or misbehaves as the query string says.
 
 An ASGI application without Django and without storage; where it is mounted is decided in fasthook/asgi.py.
 

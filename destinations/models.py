@@ -1,4 +1,4 @@
-"""A destination: the endpoint that receives deliveries, and the limits and credentials it asks for."""
+"""A destination: the endpoint that receives deliveries, and its limits and credentials."""
 
 from __future__ import annotations
 

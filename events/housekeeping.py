@@ -21,7 +21,7 @@ from teams.models import SessionToken
 
 log = structlog.get_logger(__name__)
 
-# delivery_job has no index by due_at alone (a worker finds what is due queue by queue), so any job is a reason to ask.
+# delivery_job has no index by due_at alone (a worker finds what is due queue by queue): any job is a reason to wake it.
 _DUE = """
 SELECT
     EXISTS (SELECT 1 FROM route_job WHERE slow IN (false, true) AND due_at <= now())

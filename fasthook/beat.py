@@ -6,7 +6,7 @@ from celery.beat import PersistentScheduler
 
 
 class Scheduler(PersistentScheduler):
-    """Celery's own wakes 10 ms before an entry is due and asks without a pause until it is.
+    """Celery's own wakes 10 ms before an entry is due and looks again without a pause until it is.
 
     With an entry every second that is most of what an idle beat costs.
     """

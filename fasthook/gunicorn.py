@@ -18,7 +18,7 @@ logconfig_dict = logging_config(
 )
 # The workers' heartbeat files: on a disk, a slow fsync of the database could stop a beat.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
-# Nobody asks it anything, and its path may be longer than a socket's can be.
+# Nothing uses it, and its path may be longer than a socket's can be.
 control_socket_disable = True
 # Who is behind a proxy is decided by TRUSTED_PROXIES alone (fasthook/asgi.py); uvicorn would believe any on loopback.
 forwarded_allow_ips = ""

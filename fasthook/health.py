@@ -89,7 +89,7 @@ def _check(part: str, ask: Callable[[], str]) -> str:
 
 
 def _told(part: str, error: Exception) -> str:
-    """Anybody may ask: which hosts and users there are is for the log."""
+    """Anybody may call it: which hosts and users there are is for the log."""
     log.warning("readiness.part_failed", part=part, error=str(error))
     return f"does not answer ({type(error).__name__}); the web process's log says more"
 

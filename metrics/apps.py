@@ -1,4 +1,4 @@
-"""Celery's processes begin to measure when they are ready; the web process asks for it by itself (fasthook/asgi.py)."""
+"""Celery's processes begin to measure when they are ready; the web process does so by itself (fasthook/asgi.py)."""
 
 from __future__ import annotations
 

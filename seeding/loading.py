@@ -47,7 +47,7 @@ def read_mark(comment: str | None) -> Mark | None:
 def load_stretch(
     connection: Connection[Any], routes: SeedRoutes, stretch: Stretch, *, seed: str, loaded: Callable[[int], None]
 ) -> int:
-    """Loads it and returns its number of events; `loaded` hears of each chunk's. Safe to run again after a failure."""
+    """Loads it and returns its number of events; `loaded` gets each chunk's. Safe to run again after a failure."""
     day = f"{stretch.day:%Y%m%d}"
     with connection.transaction(), connection.cursor() as cursor:
         cursor.execute(_TUNING)

@@ -145,7 +145,7 @@ class Migration(migrations.Migration):
                 (
                     "message",
                     fasthook.lib.model_fields.JSONTextField(
-                        help_text="What is told, before it takes the form of its channel."
+                        help_text="The message, before it takes the form of its channel."
                     ),
                 ),
                 (

@@ -91,7 +91,7 @@ def text(message: Mapping[str, Any]) -> str:
 
 
 def slack_body(message: Mapping[str, Any]) -> dict[str, str]:
-    """Slack's incoming webhook, which Mattermost, Rocket.Chat and others take as well. Escaped as Slack asks:
+    """Slack's incoming webhook, which Mattermost, Rocket.Chat and others take as well. Escaped as Slack requires:
     https://docs.slack.dev/messaging/formatting-message-text/#escaping"""
     plain = text(message).strip()
     return {"text": plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")}

@@ -194,7 +194,7 @@ class _Planner:
         return [Planned(kind, row, delete(row, now=self._now), None) for row in rows]
 
     def _refuse_cutting_off(self) -> None:
-        """Of several the first by name is told."""
+        """Of several the first by name is named."""
         doomed = {each.row.id: each for each in self._planned if each.action == "delete"}
         kept = [each.row for each in self._planned if each.kind == "connection" and each.action != "delete"]
         for connection in sorted(kept, key=lambda row: str(row.name)):

@@ -94,7 +94,7 @@ class Child:
         return self.cpu_us > LIFETIME_CPU_S * 1_000_000
 
     def number_of(self, code: str) -> int:
-        """The number under which the child knows `code`; it is told of it first when it does not."""
+        """The number under which the child knows `code`; the code is sent first when it does not."""
         number = self._codes.get(code)
         if number is not None:
             return number

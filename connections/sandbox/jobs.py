@@ -32,7 +32,7 @@ NOBODY = Named(None, None)
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
-    """What a transformation is told of where it runs: its second argument."""
+    """The context of a run, which a transformation gets as its second argument."""
 
     connection: Named = NOBODY
     source: Named = NOBODY

@@ -192,7 +192,7 @@ class DeliveryClient:
         )
 
     def _open_socket(self, address_info: tuple[Any, ...]) -> socket.socket:
-        """The only door to the network: every connection asks here, for the very address it is about to dial."""
+        """The only door to the network: every connection is checked here, for the very address that it dials."""
         family, kind, protocol, _, address = address_info
         dial = _dial.get()
         reason = self._policy.refusal(address[0])

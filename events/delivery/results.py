@@ -36,7 +36,7 @@ AGAIN_S = 0.5
 
 
 class Recorder:
-    """`run` beside the sending, from `add` to `end`. `recorded` hears of the jobs that need not be held any more."""
+    """`run` beside the sending, from `add` to `end`. `recorded` gets the jobs that need not be kept any more."""
 
     def __init__(
         self, database: DataConnection, threads: Executor, *, recorded: Callable[[list[ClaimedJob]], None]

@@ -99,7 +99,7 @@ class _TermField(forms.Field):
 
 @extend_schema_field({"type": "string", "maxLength": MAX_CHARACTERS})
 class Search(Filter):
-    """Left to events/evidence/search.py, which wants the range as well."""
+    """Left to events/evidence/search.py, which needs the range as well."""
 
     field_class = _TermField
 

@@ -1,6 +1,6 @@
-"""Capture: requests that arrive together are committed together, and each caller hears of it after the commit.
+"""Capture: requests that arrive together are committed together, and each caller gets its answer after the commit.
 
-One writer thread per process takes whatever waits, COPYs it in one statement, and tells the callers. While it writes,
+One writer thread per process takes whatever waits, COPYs it in one statement, and answers the callers. While it writes,
 the next group gathers: under load groups grow by themselves, and a lone request waits for nobody. Rejected requests
 beyond their evidence budget are counted here instead of stored.
 """

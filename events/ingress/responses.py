@@ -23,7 +23,7 @@ _JSON = (b"content-type", b"application/json")
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A refusal that leaves evidence. `answer` is what the provider wants to hear instead of the error."""
+    """A refusal that leaves evidence. `answer` is what the provider expects instead of the error."""
 
     status: int
     cause: str

@@ -34,7 +34,7 @@ PAGE = 1000
 
 
 def reconcile_all(*, seconds: float) -> int:
-    """Settles what asks for it, for at most about `seconds`; returns how many events were moved."""
+    """Reconciles the marked rows, for at most about `seconds`; returns how many events were moved."""
     over_at = time.monotonic() + seconds
     total = 0
     # Again, since a release may ask for the reconciliation of a destination.

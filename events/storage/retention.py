@@ -74,7 +74,7 @@ SELECT count(*) FROM held
 
 
 def _end_waiting(*, before: str) -> None:
-    """Jobs of events that are about to go. Held events have no job and go with their partition; both are told."""
+    """Jobs of events that are about to go. Held events have no job and go with their partition; both are logged."""
     jobs = _in_pages(_END_JOBS, before=before)
     _in_pages(_END_HELD, before=before)
     with connection.cursor() as cursor:

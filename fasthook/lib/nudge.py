@@ -1,7 +1,7 @@
 """Waking a stage, after commit, by a message that is allowed to get lost.
 
 The rows are the work; a nudge only says that there is some. A worker at work listens on a Redis channel and
-hears at once; when none listens, one Celery message wakes a worker. Until somebody begins, further nudges are dropped,
+knows at once; when none listens, one Celery message wakes a worker. Until somebody begins, further nudges are dropped,
 so a burst costs one message. Beat nudges every second whatever happens: a lost nudge costs at most that.
 """
 

@@ -142,7 +142,7 @@ def _remove_outdated(folder: Path, layout: str) -> None:
 
 @contextmanager
 def _folder_locked(folder: Path) -> Iterator[None]:
-    """Held for a moment by whoever takes a file or asks who lives: asking is trying a lock, so it seems taken."""
+    """Held for a moment to take a file or to see which owners live: to see is to try a lock, which takes the file."""
     file = os.open(folder / _FOLDER_LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX)

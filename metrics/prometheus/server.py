@@ -1,6 +1,6 @@
 """A small HTTP server for the metrics of a worker or beat that has a container, and a data folder, of its own.
 
-Off unless METRICS_PORT is set. It asks Postgres nothing: what waits is the web role's to tell.
+Off unless METRICS_PORT is set. It reads nothing from Postgres: what waits is shown by the web role.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A whole HTTP answer, as a value: what a provider or an operator wants to hear instead of FastHook's own."""
+"""A whole HTTP answer, as a value: what a provider or an operator expects instead of FastHook's own."""
 
 from __future__ import annotations
 

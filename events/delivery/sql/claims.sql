@@ -24,7 +24,7 @@ WITH RECURSIVE scan (destination_id, number) AS (
         coalesce(busy.room, least(%(room)s, destination.max_concurrency)) AS room,
         coalesce(busy.bulk_room, least(%(room)s, destination.max_concurrency)) AS bulk_room,
         owner.owner IS NOT DISTINCT FROM %(worker)s AND owner.owned_until > now() + interval '3 seconds' AS kept,
-        -- A hundredth wider than the rate asks, so that a start a little late does not crowd the window before it.
+        -- A hundredth wider than the rate says, so that a start a little late does not crowd the window before it.
         CASE destination.rate_limit_period WHEN 'second' THEN 1.01 WHEN 'minute' THEN 60.6 ELSE 3636.0 END
             / destination.rate_limit AS slot_s,
         owner.last_slot_at

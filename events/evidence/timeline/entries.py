@@ -12,7 +12,7 @@ from fasthook.lib.clock import iso
 
 
 class Kind(StrEnum):
-    """In the order in which entries of one instant are told."""
+    """In the order in which entries of one instant stand."""
 
     REPLAY_OF = "replay_of"
     BULK_OPERATION = "bulk_operation"

@@ -91,7 +91,7 @@ WHERE connection_id > '*';
 CREATE INDEX metrics_attempts_hour_destination ON metrics_attempts_hour (team_id, destination_id, at)
 WHERE connection_id > '*';
 
--- Readers: retention, and counting a stretch anew, which ask for all teams of a time.
+-- Readers: retention, and counting a stretch anew, which read all teams of a time.
 CREATE INDEX metrics_requests_minute_at ON metrics_requests_minute USING brin (at) WITH (autosummarize = on);
 CREATE INDEX metrics_requests_hour_at ON metrics_requests_hour USING brin (at) WITH (autosummarize = on);
 CREATE INDEX metrics_events_minute_at ON metrics_events_minute USING brin (at) WITH (autosummarize = on);

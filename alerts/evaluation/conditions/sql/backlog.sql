@@ -2,7 +2,7 @@
 
 -- :name waiting_destinations
 -- What waits is what is due, or in flight as well where it is counted: as /metrics/queue has it. Counting stops `beyond`
--- the highest threshold that asks; a destination where nothing is due costs four probes of the claims' index. What is in
+-- the highest threshold of the rules; a destination where nothing is due costs four probes of the claims' index. What is in
 -- flight falls due when its lease runs out: its worker died, and nobody has taken it since.
 WITH rule AS MATERIALIZED (
     SELECT id, team_id, type, scope, threshold, coalesce(resolve_threshold, threshold * %(share)s) AS resolves_below
