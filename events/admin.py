@@ -139,7 +139,8 @@ class BulkOperationAdmin(EvidenceAdmin):
     cancel = confirmed(
         SafeAction(
             label="Cancel",
-            effect="No further page of it is worked on. What its pages have queued or cancelled stays so.",
+            effect="No further page of it is worked on, and what it has queued and still waits becomes CANCELLED. What"
+            " is in flight is let finish.",
             done="The bulk operation is cancelled.",
             act=lambda row: cancel_operation(row, actor=current_who()),
             is_open=lambda row: row.status in ONGOING,

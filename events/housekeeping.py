@@ -30,7 +30,7 @@ SELECT
     EXISTS (SELECT 1 FROM connections_connection WHERE reconcile_requested_at IS NOT NULL)
         OR EXISTS (SELECT 1 FROM destinations_destination WHERE reconcile_requested_at IS NOT NULL),
     EXISTS (SELECT 1 FROM backtest WHERE status IN ('PLANNED', 'RUNNING') AND lease_until <= now()),
-    EXISTS (SELECT 1 FROM bulk_operation WHERE status IN ('PLANNED', 'RUNNING') AND lease_until <= now())
+    EXISTS (SELECT 1 FROM bulk_operation WHERE finished_at IS NULL AND lease_until <= now())
 """
 _PAGE = 5000
 _BACKTESTS_KEPT = timedelta(days=7)

@@ -1,4 +1,4 @@
-"""Bulk operations on the running product: through two kills of their worker and a cancel, nothing is retried twice."""
+"""Bulk operations on the running product: watched, stopped, and nothing is retried twice though workers are killed."""
 
 from __future__ import annotations
 
@@ -36,15 +36,14 @@ def start(account: Account, connection: dict[str, Any], **given: Any) -> dict[st
     return account.post(PATH, {"from": "now-1h", "connection_id": connection["id"], **given})
 
 
-def wait_until_settled(account: Account, operation: dict[str, Any]) -> dict[str, Any]:
-    """Over, and everything that it queued has an outcome."""
+def wait_until_over(account: Account, operation: dict[str, Any]) -> dict[str, Any]:
+    """Nothing of it is under way any more."""
 
-    def settled() -> dict[str, Any] | None:
+    def over() -> dict[str, Any] | None:
         found = read(account, operation)
-        ended = found["done_count"] + found["failed_count"] == found["queued_count"]
-        return found if ended and not found["cancelable"] else None
+        return found if found["finished_at"] else None
 
-    return wait_until(settled, 30, lambda: str(read(account, operation)))  # type: ignore[no-any-return]
+    return wait_until(over, 30, lambda: str(read(account, operation)))  # type: ignore[no-any-return]
 
 
 def lock_configuration_for_page(database: psycopg.Connection[Any]) -> None:
@@ -83,7 +82,7 @@ def test_two_kills_in_the_middle_of_a_page_and_a_cancel_retry_nothing_twice(
         release_gate(gate)
     assert account.count_events(connection_id=connection["id"], status="FAILED") == EVENTS
     again = start(account, connection, status="FAILED")
-    over = wait_until_settled(account, again)
+    over = wait_until_over(account, again)
     assert (over["status"], over["queued_count"], over["done_count"], over["failed_count"]) == (
         "COMPLETED",
         EVENTS,
@@ -110,12 +109,46 @@ def test_attempts_of_an_operation_name_it_and_a_second_failure_counts(account: A
     receiver.script("/", Answer(500), Answer(200))
     plan = account.post(f"{PATH}/plan", {"from": "now-1h", "connection_id": connection["id"]})
     assert (plan["count"], plan["destinations"][0]["count"], plan["blocked"]) == (3, 3, {})
-    over = wait_until_settled(account, start(account, connection))
+    over = wait_until_over(account, start(account, connection))
     assert (over["done_count"], over["failed_count"], over["progress"]) == (2, 1, 1.0)
     for event in account.events(connection_id=connection["id"]):
         first, second = account.attempts(event)
         assert (first["trigger"], first["batch_operation_id"]) == ("INITIAL", None)
         assert (second["trigger"], second["batch_operation_id"]) == ("BULK_RETRY", over["id"])
+
+
+def test_it_shows_each_delivery_and_a_cancel_leaves_the_rest_cancelled(account: Account, receiver: Receiver) -> None:
+    _, connection = fail(account, receiver, 25)
+    slow = {"rate_limit": 1, "rate_limit_period": "second"}
+    account.patch(f"destinations/{connection['destination']['id']}", {"config": slow})
+    operation = start(account, connection)
+    seen: dict[int, set[str]] = {}
+
+    def have_five() -> bool:
+        found = read(account, operation)
+        seen.setdefault(found["done_count"], set()).add(found["status"])
+        return found["done_count"] >= 5
+
+    wait_until(have_five, 30, lambda: str(seen))
+    # 1, 2, 3 and so on, though a poll that came late may have missed one.
+    shown = {number: statuses for number, statuses in seen.items() if number}
+    assert len(shown) >= 3
+    assert list(shown) == sorted(shown)
+    assert all(statuses == {"RUNNING"} for statuses in shown.values())
+    cancelled = account.post(f"{PATH}/{operation['id']}/cancel")
+    assert (cancelled["status"], cancelled["queued_count"], cancelled["cancelable"]) == ("CANCELLED", 25, False)
+    over = wait_until_over(account, operation)
+    done = over["done_count"]
+    # What a worker had taken for the next slots was let finish.
+    assert 5 <= done < 15
+    assert (over["cancelled_count"], over["failed_count"], over["held_count"]) == (25 - done, 0, 0)
+    assert over["waiting_count"] == 0
+    rest = account.events(connection_id=connection["id"], status="CANCELLED")
+    assert [(event["ignored_cause"], event["batch_operation_id"], event["attempts"]) for event in rest] == [
+        ("CANCELLED_IN_BULK", operation["id"], 1)
+    ] * (25 - done)
+    assert account.count_events(connection_id=connection["id"], status="SUCCESSFUL") == done
+    assert len(receiver.calls) == 25 + done
 
 
 def test_requests_are_accepted_again_and_their_deliveries_counted(account: Account, receiver: Receiver) -> None:
@@ -135,7 +168,7 @@ def test_what_is_held_is_cancelled_in_bulk(account: Account, receiver: Receiver)
     account.put(f"connections/{connection['id']}/pause")
     account.accept_many(source, [b"{}"] * 4)
     account.wait_for_count(4, connection_id=connection["id"], status="HOLD")
-    over = wait_until_settled(account, start(account, connection, type="event_bulk_cancel"))
+    over = wait_until_over(account, start(account, connection, type="event_bulk_cancel"))
     assert (over["status"], over["queued_count"], over["done_count"]) == ("COMPLETED", 4, 4)
     account.put(f"connections/{connection['id']}/unpause")
     ended = account.events(connection_id=connection["id"], status="CANCELLED")

@@ -168,7 +168,8 @@ class EventBulkViewSet(_BulkViewSet):
         responses={200: BulkOperationOutput, **refusals(404, 409, 422)},
     )
     def cancel(self, request: Call, operation_id: str) -> Response:
-        """Ends it where it is. What it has queued so far is delivered."""
+        """Ends it where it is, and withdraws what it has queued and still waits: those events become CANCELLED. What is
+        in flight is let finish. `waiting_count` says what is still under way, `finished_at` when nothing was left."""
         return super().cancel(request, operation_id)
 
 
@@ -221,5 +222,6 @@ class RequestBulkViewSet(_BulkViewSet):
         responses={200: BulkOperationOutput, **refusals(404, 409, 422)},
     )
     def cancel(self, request: Call, operation_id: str) -> Response:
-        """Ends it where it is. What it has accepted so far is routed and delivered."""
+        """Ends it where it is, and withdraws the deliveries of what it has accepted: those that still wait become
+        CANCELLED, and so do those of requests that are not routed yet. What is in flight is let finish."""
         return super().cancel(request, operation_id)

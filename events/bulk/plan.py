@@ -16,7 +16,7 @@ from events.bulk.forecast import Forecast, forecast
 from events.bulk.named import refuse_unknown_ids
 from events.bulk.selection import Selection, select
 from events.evidence.bounded_reads import bounded_read
-from events.models.bulk import ONGOING, BulkKind, BulkOperation
+from events.models.bulk import ONGOING, BulkKind, BulkOperation, BulkStatus
 from fasthook.lib.errors import Conflict
 from fasthook.lib.nudge import nudge_after_commit
 from teams.audit.log import record
@@ -88,13 +88,15 @@ def start_operation(
 
 
 def cancel_operation(row: BulkOperation, *, actor: Actor | Who) -> None:
-    """What its pages have done stays. Conflict BULK_OPERATION_OVER."""
+    """No further page; what it has queued and no attempt has begun of is withdrawn soon, by a bulk worker. Conflict
+    BULK_OPERATION_OVER."""
     with transaction.atomic():
         is_cancelled = progress.cancel(row.id)
         row.refresh_from_db(fields=["status", "queued_count", "skipped_count"])
         if is_cancelled:
             counts = {"queued_count": row.queued_count, "skipped_count": row.skipped_count}
             record(actor, "bulk_operation.cancelled", row, meta=counts)
+            nudge_after_commit("bulk")
     if not is_cancelled:
         raise Conflict(
             f"this bulk operation is {row.status.lower()} and cannot be cancelled",
@@ -104,18 +106,22 @@ def cancel_operation(row: BulkOperation, *, actor: Actor | Who) -> None:
 
 
 def _refuse_same(digest: bytes) -> None:
-    same = BulkOperation.objects.filter(digest=digest, status__in=ONGOING).values_list("id", "status").first()
+    """One that is cancelled counts until all is withdrawn: what still waits would be passed over."""
+    same = BulkOperation.objects.filter(digest=digest, finished_at__isnull=True).values_list("id", "status").first()
     if same is not None:
         identifier, status = same
+        is_cancelled = status == BulkStatus.CANCELLED
+        way_out = "what it has queued is being withdrawn" if is_cancelled else "wait for it to end, or cancel it"
         raise Conflict(
-            f"the same operation is under way as {identifier}: wait for it to end, or cancel it",
+            f"the same operation is under way as {identifier}: {way_out}",
             code="BULK_OPERATION_ONGOING",
             data={"id": identifier, "status": status},
         )
 
 
 def _refuse_too_many(team_id: str) -> None:
-    ongoing = list(BulkOperation.objects.filter(team_id=team_id, status__in=ONGOING).values_list("id", flat=True))
+    rows = BulkOperation.objects.filter(finished_at__isnull=True, status__in=ONGOING, team_id=team_id)
+    ongoing = list(rows.values_list("id", flat=True))
     if len(ongoing) >= MAX_ONGOING:
         raise Conflict(
             f"{len(ongoing)} bulk operations of this team are under way; wait for one to end, or cancel it",

@@ -1,4 +1,4 @@
-"""The progress of an operation in its row: claimed under a lease, saved with each page's effects, ended once.
+"""The progress of an operation in its row: claimed under a lease, saved with each page's effects.
 
 Every write is guarded by the lease's token: a worker that was cancelled, or taken over because it was too long away,
 changes nothing, and its page is rolled back. Times are the database's.
@@ -13,7 +13,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.db.models import Case, DateTimeField, F, OuterRef, QuerySet, Subquery, When
 from django.db.models.functions import Coalesce, Now
 
 from events.models.bulk import ONGOING, BulkOperation, BulkStatus
@@ -45,7 +45,9 @@ def is_any_due() -> bool:
 
 def claim(token: UUID) -> tuple[BulkOperation, Lease] | None:
     """Takes on an operation of the team whose last turn is the longest ago, and of its operations the one likewise."""
-    ongoing = BulkOperation.objects.filter(status__in=ONGOING, team_id=OuterRef("team_id"), turn_at__isnull=False)
+    ongoing = BulkOperation.objects.filter(
+        finished_at__isnull=True, status__in=ONGOING, team_id=OuterRef("team_id"), turn_at__isnull=False
+    )
     team_turn = Subquery(ongoing.order_by("-turn_at").values("turn_at")[:1])
     with transaction.atomic():
         rows = (
@@ -96,10 +98,19 @@ def release(lease: Lease, *, after: timedelta = timedelta()) -> None:
     _write(lease, lease_until=Now() + after, lease_token=None, claim_count=0)
 
 
-def complete(lease: Lease) -> bool:
-    """`total_count` becomes what was there in the end: rows may have changed since they were counted."""
+def end_pages(lease: Lease) -> bool:
+    """No worker need take it on any more: it waits for its deliveries (`ending.py`). `total_count` becomes what was
+    there in the end: rows may have changed since they were counted."""
     total = F("queued_count") + F("skipped_count")
-    return _write(lease, total_count=total, total_exact=True, **_ended(BulkStatus.COMPLETED))
+    return _write(
+        lease,
+        total_count=total,
+        total_exact=True,
+        pages_done_at=Now(),
+        lease_until=Now(),
+        lease_token=None,
+        claim_count=0,
+    )
 
 
 def fail(lease: Lease, message: str) -> bool:
@@ -107,13 +118,17 @@ def fail(lease: Lease, message: str) -> bool:
 
 
 def cancel(operation_id: str) -> bool:
-    """False when it was over. A page that is under way either was saved before, or is rolled back."""
+    """False when it was over. A page that is under way either was saved before, or is rolled back. What had been queued
+    is yet to be withdrawn (`ending.py`)."""
     rows = BulkOperation.objects.filter(pk=operation_id, status__in=ONGOING)
-    return rows.update(**_ended(BulkStatus.CANCELLED)) == 1
+    nothing_queued = Case(When(queued_count=0, then=Now()), output_field=DateTimeField())
+    ended = {**_ended(BulkStatus.CANCELLED), "finished_at": nothing_queued, "lease_until": Now()}
+    return rows.update(**ended) == 1
 
 
 def _due() -> QuerySet[BulkOperation]:
-    return BulkOperation.objects.filter(status__in=ONGOING, lease_until__lte=Now())
+    rows = BulkOperation.objects.filter(finished_at__isnull=True, status__in=ONGOING, pages_done_at__isnull=True)
+    return rows.filter(lease_until__lte=Now())
 
 
 def _ended(status: BulkStatus) -> dict[str, Any]:

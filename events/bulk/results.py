@@ -1,9 +1,9 @@
 """Results of an operation: rows added where its deliveries end, folded into its own row later.
 
-An outcome counts once, when a delivery that the operation queued ends: by a success, by a failure that plans no other
-try or whose planned try somebody else takes forward, or cancelled: by hand, by its rules, with its connection,
-destination or day. Whose delivery it is says its job alone (`delivery_job.batch_operation_id`), and while it is held
-the event in place of it (`held_operation_id`); the event's own `batch_operation_id` is evidence, and stays.
+A delivery counts once, when the attempt that the operation queued has its result, delivered or failed, whether or not a
+retry is planned; when it is held; or when it was cancelled: by hand, by its rules, with its connection, destination or
+day, or withdrawn. Whose delivery it is says its job alone (`delivery_job.batch_operation_id`), which what counts leaves
+empty; the event's own `batch_operation_id` is evidence, and stays.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from django.db import connection
-from django.db.models import IntegerField, OuterRef, QuerySet, Subquery, Sum
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
+from events.models import DeliveryJob, RouteJob
 from events.models.bulk import BulkOperation, BulkOutcome
 from fasthook.lib.sql import load_statements
 
@@ -23,9 +24,13 @@ PAGE: Final = 5000
 
 
 def with_outcomes(rows: QuerySet[BulkOperation]) -> QuerySet[BulkOperation]:
-    """Each with `late_done`, `late_failed`, `late_cancelled`: what is not folded yet. One statement, so nothing counts
+    """Each with `late_done`, `late_failed`, `late_cancelled`, `late_held`: what is not folded yet; and `waiting`: its
+    deliveries that wait or are in flight, and its requests that wait for routing. One statement, so nothing counts
     twice."""
-    return rows.annotate(late_done=_late("done"), late_failed=_late("failed"), late_cancelled=_late("cancelled"))
+    late = {f"late_{column}": _late(column) for column in ("done", "failed", "cancelled", "held")}
+    return rows.annotate(
+        **late, waiting=_count(DeliveryJob.objects.filter(cancelled=False)) + _count(RouteJob.objects.all())
+    )
 
 
 def has_waiting(operation_id: str, *, at_least: int) -> bool:
@@ -46,4 +51,10 @@ def fold_outcomes() -> int:
 def _late(column: str) -> Any:
     rows = BulkOutcome.objects.filter(operation_id=OuterRef("id")).order_by().values("operation_id")
     total = Subquery(rows.annotate(total=Sum(column)).values("total"), output_field=IntegerField())
+    return Coalesce(total, 0)
+
+
+def _count(jobs: QuerySet[Any]) -> Any:
+    of_operation = jobs.filter(batch_operation_id=OuterRef("id")).order_by().values("batch_operation_id")
+    total = Subquery(of_operation.annotate(total=Count("*")).values("total"), output_field=IntegerField())
     return Coalesce(total, 0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections import deque
 from datetime import timedelta
 from typing import Final
 from uuid import uuid4
@@ -18,6 +19,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError
 from django.db import connection as database
 
 from events.bulk import progress
+from events.bulk.ending import find_withdrawable, finish_done, withdraw_page
 from events.bulk.pages import Lost, run_page
 from events.bulk.progress import MAX_CLAIMS, Lease
 from events.bulk.results import fold_outcomes, has_waiting
@@ -41,14 +43,33 @@ MAX_PAUSE_S: Final = 1.0
 
 
 def take_turn(stopping: threading.Event) -> bool:
-    """Lets the operation that has waited longest have a turn; False when none is due."""
+    """Ends what is over, and lets the operation that has waited longest have a turn; False when nothing was to be done.
+
+    What merely waits for its deliveries has no turn: it costs a few statements here, however many they are.
+    """
     begin("bulk")
     fold_outcomes()
+    withdrawn = _withdraw(stopping, until=time.monotonic() + TURN_S)
+    finish_done()
     claimed = progress.claim(uuid4())
     if claimed is None:
-        return False
+        return withdrawn
     _work_on(*claimed, stopping)
     return True
+
+
+def _withdraw(stopping: threading.Event, *, until: float) -> bool:
+    """What cancelled operations have waiting, a page of each in turn; False when there was nothing to take."""
+    operations = deque(find_withdrawable())
+    is_any = False
+    while operations and not stopping.is_set() and time.monotonic() < until:
+        began = time.monotonic()
+        operation_id = operations.popleft()
+        if withdraw_page(operation_id):
+            is_any = True
+            operations.append(operation_id)
+            _rest(stopping, began)
+    return is_any
 
 
 def _work_on(operation: BulkOperation, lease: Lease, stopping: threading.Event) -> None:
@@ -72,6 +93,8 @@ def _work_on(operation: BulkOperation, lease: Lease, stopping: threading.Event) 
 def _run_pages(operation: BulkOperation, lease: Lease, selection: Selection, stopping: threading.Event) -> None:
     until = time.monotonic() + TURN_S
     while not stopping.is_set() and time.monotonic() < until:
+        # Deliveries go on meanwhile: what was cancelled does not wait for the end of the turn.
+        _withdraw(stopping, until=until)
         began = time.monotonic()
         if _has_enough_waiting(operation):
             if progress.is_any_due():
@@ -80,13 +103,18 @@ def _run_pages(operation: BulkOperation, lease: Lease, selection: Selection, sto
             continue
         page = run_page(operation, lease, selection)
         if page is None:
-            if progress.complete(lease):
-                log.info("bulk_operation.completed", operation_id=operation.id, queued=operation.queued_count)
+            if progress.end_pages(lease):
+                log.info("bulk_operation.pages_done", operation_id=operation.id, queued=operation.queued_count)
+            finish_done()
             return
         for stage in page.stages:
             nudge(stage)
-        stopping.wait(min(MAX_PAUSE_S, PAUSE_SHARE * (time.monotonic() - began)))
+        _rest(stopping, began)
     progress.release(lease, after=THROTTLED if _has_enough_waiting(operation) else timedelta())
+
+
+def _rest(stopping: threading.Event, began: float) -> None:
+    stopping.wait(min(MAX_PAUSE_S, PAUSE_SHARE * (time.monotonic() - began)))
 
 
 def _has_enough_waiting(operation: BulkOperation) -> bool:

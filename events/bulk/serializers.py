@@ -17,6 +17,7 @@ from fasthook.api.fields import MomentField, ObjectField
 from fasthook.lib.clock import iso
 
 _TYPES: Final = [str(kind) for kind in BulkKind]
+_ENDS: Final = ("done", "failed", "cancelled", "held")
 
 
 class BulkOperationOutput(serializers.Serializer[Any]):
@@ -30,19 +31,30 @@ class BulkOperationOutput(serializers.Serializer[Any]):
     queued_count = serializers.IntegerField(help_text="Queued again, cancelled, or accepted again.")
     skipped_count = serializers.IntegerField()
     skipped = serializers.DictField(child=serializers.IntegerField(), help_text="How many were passed over, by code.")
-    done_count = serializers.IntegerField(help_text="Delivered, or cancelled.")
-    failed_count = serializers.IntegerField(help_text="Deliveries that failed, with no further try planned.")
-    cancelled_count = serializers.IntegerField(
-        help_text="Deliveries it had queued that were ended before they succeeded: by a cancel, by their rules, or with"
-        " their connection or destination."
+    done_count = serializers.IntegerField(help_text="Delivered by the attempt that it queued; of a cancel, cancelled.")
+    failed_count = serializers.IntegerField(
+        help_text="Deliveries whose attempt failed, whether or not a retry is planned."
     )
-    progress = serializers.FloatField(help_text="From 0 to 1: what its pages have been through.")
+    cancelled_count = serializers.IntegerField(
+        help_text="Deliveries it had queued that were ended before their attempt: withdrawn with the operation, by a"
+        " cancel, by their rules, with their connection or destination, or by retention."
+    )
+    held_count = serializers.IntegerField(
+        help_text="Deliveries it had queued that went on hold, since their connection was paused. What comes of them"
+        " later counts no more."
+    )
+    waiting_count = serializers.IntegerField(
+        help_text="Deliveries that still wait or are in flight, and requests that are not routed yet."
+    )
+    progress = serializers.FloatField(help_text="From 0 to 1: what was passed over or is done.")
     cancelable = serializers.BooleanField()
     failure_message = serializers.CharField(allow_null=True)
     requested_by = serializers.CharField()
     created_at = MomentField()
     started_at = MomentField(allow_null=True)
-    finished_at = MomentField(allow_null=True)
+    finished_at = MomentField(
+        allow_null=True, help_text="When nothing of it was under way any more. After a cancel, when all was withdrawn."
+    )
 
 
 class DestinationForecastOutput(serializers.Serializer[Any]):
@@ -76,7 +88,9 @@ class RequestBulkPlanOutput(_PlanOutput):
 
 
 def operation_answer(row: BulkOperation) -> dict[str, Any]:
-    """Of a row with its outcomes (outcomes.with_outcomes), or one that was made just now."""
+    """Of a row with its outcomes (results.with_outcomes), or one that was made just now."""
+    counts = {name: getattr(row, f"{name}_count") + getattr(row, f"late_{name}", 0) for name in _ENDS}
+    waiting = getattr(row, "waiting", 0)
     return {
         "id": row.id,
         "team_id": row.team_id,
@@ -88,10 +102,9 @@ def operation_answer(row: BulkOperation) -> dict[str, Any]:
         "queued_count": row.queued_count,
         "skipped_count": row.skipped_count,
         "skipped": row.skipped,
-        "done_count": row.done_count + getattr(row, "late_done", 0),
-        "failed_count": row.failed_count + getattr(row, "late_failed", 0),
-        "cancelled_count": row.cancelled_count + getattr(row, "late_cancelled", 0),
-        "progress": _progress(row),
+        **{f"{name}_count": count for name, count in counts.items()},
+        "waiting_count": waiting,
+        "progress": _progress(row, done=sum(counts.values()), waiting=waiting),
         "cancelable": row.status in ONGOING,
         "failure_message": row.failure_message,
         "requested_by": row.requested_by,
@@ -133,8 +146,10 @@ def _destination(found: DestinationForecast) -> dict[str, Any]:
     }
 
 
-def _progress(row: BulkOperation) -> float:
+def _progress(row: BulkOperation, *, done: int, waiting: int) -> float:
+    """A request that was accepted again may have several deliveries, or none: such count by their share."""
     if row.status == BulkStatus.COMPLETED:
         return 1.0
-    been_through = row.queued_count + row.skipped_count
+    share = done / (done + waiting) if done + waiting else 1.0
+    been_through = row.queued_count * share + row.skipped_count
     return round(min(1.0, been_through / row.total_count), 4) if row.total_count else 0.0

@@ -24,7 +24,7 @@ from events.lifecycle.refusals import (
     refuse_replay,
     refuse_retry,
 )
-from events.states import IgnoredCause, Status, Trigger, rank_of
+from events.states import IgnoredCause, Move, Status, Trigger, leaving, rank_of
 from events.storage.config_lock import Door
 from fasthook.lib.ids import new_id, time_of
 from fasthook.lib.sql import load_statements
@@ -147,6 +147,20 @@ def cancel_events(
         with door.cursor() as cursor:
             cursor.execute(SQL["cancel"], params)
     return Cancelled(frozenset(ended), skipped, frozenset(in_flight))
+
+
+def withdraw_events(door: Door, batch_operation_id: str) -> int:
+    """Ends a page of what a bulk operation has queued and no attempt has begun of; how many. What somebody else holds
+    just now is passed over: repeat it until the operation has no jobs."""
+    params: dict[str, Any] = {
+        "id": batch_operation_id,
+        "limit": PAGE,
+        "cause": IgnoredCause.CANCELLED_IN_BULK.value,
+        "leaving": leaving(Move.CANCEL),
+    }
+    with door.cursor() as cursor:
+        cursor.execute(SQL["withdraw"], params)
+        return int(cursor.fetchall()[0][0])
 
 
 def replay_requests(door: Door, request_ids: Sequence[str], *, batch_operation_id: str | None = None) -> Replayed:

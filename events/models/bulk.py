@@ -40,7 +40,11 @@ ONGOING = (BulkStatus.PLANNED, BulkStatus.RUNNING)
 
 
 class BulkOperation(models.Model):
-    """Kept as long as events. `lease_until` is when a worker may take it on; operations take turns by `turn_at`."""
+    """Kept as long as events. `lease_until` is when a worker may take it on; operations take turns by `turn_at`.
+
+    It is RUNNING until the last delivery that it queued is done. `finished_at` is empty while it is under way, and
+    after a cancel until all that it had waiting is withdrawn.
+    """
 
     id = IdField(prefix="bch", primary_key=True)
     team_id = RefField()
@@ -59,10 +63,12 @@ class BulkOperation(models.Model):
     done_count = models.IntegerField(default=0, help_text="Without what bulk_outcome still holds.")
     failed_count = models.IntegerField(default=0, help_text="Without what bulk_outcome still holds.")
     cancelled_count = models.IntegerField(default=0, db_default=0, help_text="Without what bulk_outcome still holds.")
+    held_count = models.IntegerField(default=0, db_default=0, help_text="Without what bulk_outcome still holds.")
     failure_message = models.TextField(null=True)
     requested_by = models.TextField()
     created_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True)
+    pages_done_at = models.DateTimeField(null=True, help_text="When its last page was through.")
     finished_at = models.DateTimeField(null=True)
     turn_at = models.DateTimeField(null=True, help_text="When a worker last took it on.")
     lease_until = models.DateTimeField(db_default=Now())
@@ -81,11 +87,11 @@ class BulkOperation(models.Model):
             ),
         ]
         indexes = [
-            # Readers: the claim, beat's look for what is due, and the bound on a team's ongoing ones.
+            # Readers: the claim, beat's look for what is due, the end of what is done, the bound on a team's.
             models.Index(
                 fields=["lease_until"],
-                condition=models.Q(status__in=["PLANNED", "RUNNING"]),
-                name="bulk_operation_ongoing",
+                condition=models.Q(finished_at__isnull=True),
+                name="bulk_operation_unfinished",
             ),
             # Reader: the list.
             models.Index(fields=["team_id", "id"], name="bulk_operation_team"),
@@ -96,7 +102,7 @@ class BulkOperation(models.Model):
 
 
 class BulkOutcome(models.Model):
-    """Deliveries of an operation that ended, of one batch of recording or routing; folded into its row later.
+    """Deliveries of an operation that are done, of one batch of recording or routing; folded into its row later.
 
     Adding rows waits for nobody, where counting in the operation's row would make delivery workers wait for each other.
     """
@@ -105,6 +111,7 @@ class BulkOutcome(models.Model):
     done = models.IntegerField()
     failed = models.IntegerField()
     cancelled = models.IntegerField(default=0, db_default=0)
+    held = models.IntegerField(default=0, db_default=0)
 
     class Meta:
         db_table = "bulk_outcome"

@@ -66,9 +66,6 @@ class Event(models.Model):
     last_attempt_at = models.DateTimeField(null=True)
     successful_at = models.DateTimeField(null=True)
     batch_operation_id = RefField(null=True)
-    held_operation_id = RefField(
-        null=True, help_text="On HOLD: the bulk operation whose delivery is held, as its job would say."
-    )
     has_payload = models.BooleanField(default=False)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()

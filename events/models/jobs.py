@@ -71,10 +71,10 @@ class DeliveryJob(models.Model):
             models.Index(fields=["destination_id", "rank", "due_at"], name="delivery_job_queue"),
             # Read by routing: whose rules are to be run again.
             models.Index(fields=["due_at"], condition=models.Q(rank=Rank.RULES.value), name="delivery_job_rules"),
-            # Read by bulk operations: how much of theirs waits. What is leased is not in it.
+            # Read by bulk operations: how much of theirs waits or is in flight, and to withdraw what waits.
             models.Index(
-                fields=["batch_operation_id"],
-                condition=models.Q(batch_operation_id__isnull=False, rank__gte=Rank.BULK.value),
+                fields=["batch_operation_id", "rank"],
+                condition=models.Q(batch_operation_id__isnull=False),
                 name="delivery_job_batch",
             ),
         ]

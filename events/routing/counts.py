@@ -18,8 +18,8 @@ def count_routed(request_ids: Collection[str], branches: Sequence[Branch]) -> No
     if not request_ids:
         return
     registry.requests_routed.add(len(request_ids))
-    ignored = Counter(branch.ignored_cause.value for branch in branches if branch.ignored_cause is not None)
-    created = Counter(branch.status.value for branch in branches if branch.ignored_cause is None)
+    ignored = Counter(b.ignored_cause.value for b in branches if b.ignored_cause and b.ignored_meta is not None)
+    created = Counter(branch.status.value for branch in branches if branch.ignored_meta is None)
     for cause, count in ignored.items():
         registry.branches_ignored.add(count, cause)
     for status, count in created.items():

@@ -28,7 +28,7 @@ from events.routing.dedup import take_windows
 from events.routing.evaluate import TRANSFORM_BUDGET_S, Evaluated, Evaluator
 from events.routing.rerun import Rerunner
 from events.routing.slow_sources import SlowSources
-from events.routing.write import write_branches
+from events.routing.write import end_withdrawn, write_branches
 from events.storage.claim_counts import count_claim
 from events.storage.config_lock import lock_configuration
 from events.storage.partitions import with_partitions
@@ -239,6 +239,7 @@ class Router:
             branches = take_windows(cursor, branches)
             if any(branch.is_unfinished for branch in branches):
                 raise _NoRepeat
+            branches = list(end_withdrawn(cursor, branches))
             due = write_branches(cursor, branches)
         count_routed(finished, branches)
         return due

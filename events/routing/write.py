@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from events.routing.decide import Branch
 from events.routing.execution_rows import EXECUTION_COLUMNS, execution_row
-from events.states import Rank, Status, Trigger
+from events.states import IgnoredCause, Rank, Status, Trigger
 
 _EVENT_COLUMNS = {
     "id": "text",
@@ -29,7 +30,6 @@ _EVENT_COLUMNS = {
     "ignored_meta": "jsonb",
     "next_attempt_at": "timestamptz",
     "batch_operation_id": "text",
-    "held_operation_id": "text",
     "has_payload": "bool",
     "created_at": "timestamptz",
     "updated_at": "timestamptz",
@@ -61,13 +61,28 @@ _JOB_COLUMNS = {
 }
 
 
+def end_withdrawn(cursor: Cursor[Any], branches: Sequence[Branch]) -> Sequence[Branch]:
+    """The branches, without deliveries for bulk operations that were cancelled before their replays were routed."""
+    operation_ids = {branch.request.batch_operation_id for branch in branches} - {None}
+    if not operation_ids:
+        return branches
+    cursor.execute("SELECT id FROM bulk_operation WHERE id = ANY(%s) AND status = 'CANCELLED'", [list(operation_ids)])
+    cancelled = {operation_id for (operation_id,) in cursor.fetchall()}
+    return [
+        replace(branch, status=Status.CANCELLED, due_at=None, ignored_cause=IgnoredCause.CANCELLED_IN_BULK)
+        if branch.is_open and branch.request.batch_operation_id in cancelled
+        else branch
+        for branch in branches
+    ]
+
+
 def write_branches(cursor: Cursor[Any], branches: Sequence[Branch]) -> int:
     """Returns how many deliveries are due now."""
     now = datetime.now(UTC)
     waiting = [branch for branch in branches if branch.due_at is not None]
     _copy(cursor, "events", _EVENT_COLUMNS, (_event_row(branch, now) for branch in branches), count=len(branches))
     write_outcomes(cursor, branches, now=now)
-    _write_bulk_failures(cursor, branches)
+    _write_bulk_outcomes(cursor, branches)
     _copy(cursor, "delivery_job", _JOB_COLUMNS, map(_job_row, waiting), count=len(waiting))
     return sum(branch.due_at <= now for branch in waiting if branch.due_at is not None)
 
@@ -80,13 +95,19 @@ def write_outcomes(cursor: Cursor[Any], branches: Sequence[Branch], *, now: date
     _copy(cursor, "transformation_executions", EXECUTION_COLUMNS, ran, count=len(ran))
 
 
-def _write_bulk_failures(cursor: Cursor[Any], branches: Sequence[Branch]) -> None:
-    """What failed in its rules has come to its end, for the bulk operation that had its request accepted again."""
-    failed = Counter(branch.request.batch_operation_id for branch in branches if branch.status is Status.FAILED)
-    del failed[None]
-    for operation_id, count in failed.items():
+def _write_bulk_outcomes(cursor: Cursor[Any], branches: Sequence[Branch]) -> None:
+    """What failed in its rules, is held or was withdrawn is done for the operation that had its request accepted again.
+    Ignored branches never were deliveries."""
+    ended = Counter(
+        (branch.request.batch_operation_id, branch.status)
+        for branch in branches
+        if branch.request.batch_operation_id is not None and branch.due_at is None and branch.ignored_meta is None
+    )
+    for operation_id in {operation_id for operation_id, _ in ended}:
+        counts = [ended[operation_id, status] for status in (Status.FAILED, Status.CANCELLED, Status.HOLD)]
         cursor.execute(
-            "INSERT INTO bulk_outcome (operation_id, done, failed) VALUES (%s, 0, %s)", [operation_id, count]
+            "INSERT INTO bulk_outcome (operation_id, done, failed, cancelled, held) VALUES (%s, 0, %s, %s, %s)",
+            [operation_id, *counts],
         )
 
 
@@ -117,7 +138,6 @@ def _event_row(branch: Branch, now: datetime) -> tuple[Any, ...]:
         Jsonb(branch.ignored_meta, dumps=orjson.dumps) if branch.ignored_meta else None,
         branch.due_at if branch.status is Status.SCHEDULED else None,
         branch.request.batch_operation_id,
-        branch.request.batch_operation_id if branch.status is Status.HOLD else None,
         branch.payload is not None,
         now,
         now,

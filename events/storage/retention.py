@@ -42,8 +42,7 @@ def drop_expired(*, now: datetime, retention_days: Mapping[str, int]) -> list[st
     return dropped
 
 
-# In the order in which everybody waits for them. Both end for the bulk operations that had queued them; a held event
-# that is released in spite of it counts no more.
+# In the order in which everybody waits for them. They end for the bulk operations that had queued them.
 _END_JOBS = """
 WITH ended AS (
     DELETE FROM delivery_job WHERE event_id = ANY(ARRAY(
@@ -58,25 +57,11 @@ WITH ended AS (
 )
 SELECT count(*) FROM ended
 """
-_END_HELD = """
-WITH held AS MATERIALIZED (
-    SELECT id, held_operation_id FROM events
-    WHERE status = 'HOLD' AND id < %(before)s AND held_operation_id IS NOT NULL
-    ORDER BY id LIMIT %(page)s FOR UPDATE
-), outcome AS (
-    INSERT INTO bulk_outcome (operation_id, done, failed, cancelled)
-    SELECT held_operation_id, 0, 0, count(*) FROM held GROUP BY held_operation_id
-), forgotten AS (
-    UPDATE events SET held_operation_id = NULL FROM held WHERE events.id = held.id AND events.id < %(before)s
-)
-SELECT count(*) FROM held
-"""
 
 
 def _end_waiting(*, before: str) -> None:
     """Jobs of events that are about to go. Held events have no job and go with their partition; both are logged."""
     jobs = _in_pages(_END_JOBS, before=before)
-    _in_pages(_END_HELD, before=before)
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM events WHERE status = 'HOLD' AND id < %s", [before])
         held = cursor.fetchone()[0]

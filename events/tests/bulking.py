@@ -51,7 +51,7 @@ def answer(row: BulkOperation) -> dict[str, Any]:
 
 
 def counts(row: BulkOperation) -> dict[str, Any]:
-    ends = ("done_count", "failed_count", "cancelled_count")
+    ends = ("done_count", "failed_count", "cancelled_count", "held_count", "waiting_count")
     names = ("status", "total_count", "queued_count", "skipped", *ends, "progress")
     return {name: value for name, value in answer(row).items() if name in names}
 

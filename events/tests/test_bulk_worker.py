@@ -72,7 +72,8 @@ def test_pages_of_both_alternate_whichever_is_woken(team: Project, worker: None,
     assert (saved.count("operation"), saved.count("rehearsal")) == (PAGES, PAGES)
     operation.refresh_from_db()
     backtest.refresh_from_db()
-    assert (operation.status, backtest.status) == (BulkStatus.COMPLETED, BacktestStatus.COMPLETED)
+    assert (operation.status, backtest.status) == (BulkStatus.RUNNING, BacktestStatus.COMPLETED)
+    assert operation.pages_done_at is not None
 
 
 def test_a_rehearsal_that_was_cancelled_while_it_gave_way_writes_nothing_more(

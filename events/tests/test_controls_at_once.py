@@ -71,6 +71,8 @@ class Crowd:
 
     def work_in_bulk(self) -> None:
         kind = self.random.choice(["event_bulk_retry", "event_bulk_cancel"])
+        # What was cancelled before is withdrawn here.
+        runner.take_turn(threading.Event())
         row = start(self.project, type=kind)
         runner.take_turn(threading.Event())
         with contextlib.suppress(Conflict):

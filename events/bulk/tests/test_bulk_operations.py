@@ -63,19 +63,23 @@ def test_a_retry_queues_what_failed_or_was_cancelled_and_counts_what_came_of_it(
     row = start(project)
     drain()
     assert counts(row) == {
-        "status": "COMPLETED",
+        "status": "RUNNING",
         "total_count": 8,
         "queued_count": 8,
         "skipped": {},
         "done_count": 0,
         "failed_count": 0,
         "cancelled_count": 0,
-        "progress": 1.0,
+        "held_count": 0,
+        "waiting_count": 8,
+        "progress": 0.0,
     }
     assert set(Event.objects.filter(batch_operation_id=row.id).values_list("id", flat=True)) == {*failed, *cancelled}
     assert set(DeliveryJob.objects.values_list("rank", "trigger", "batch_operation_id")) == {(3, "BULK_RETRY", row.id)}
     deliver(door, failed=2)
-    assert (answer(row)["done_count"], answer(row)["failed_count"]) == (6, 2)
+    drain()
+    shown = answer(row)
+    assert (shown["done_count"], shown["failed_count"], shown["status"], shown["progress"]) == (6, 2, "COMPLETED", 1.0)
     assert Attempt.objects.filter(batch_operation_id=row.id, status="SUCCESSFUL").count() == 6
 
 
@@ -94,15 +98,23 @@ def test_outcomes_count_the_same_before_and_after_they_are_folded(
     assert (answer(other)["done_count"], BulkOutcome.objects.count()) == (0, 0)
 
 
-def test_an_outcome_counts_when_no_further_try_is_planned(project: Project, at: datetime, door: DataConnection) -> None:
+def test_a_failure_counts_when_a_retry_is_planned_and_the_retry_no_more(
+    project: Project, at: datetime, door: DataConnection
+) -> None:
     make_ended(project, 1, at=at)
     row = start(project)
     drain()
     (job,) = claim(door)
     door.run(finish_attempts, [failure(job, next_attempt_at=utc_now())])
-    assert (answer(row)["done_count"], answer(row)["failed_count"]) == (0, 0)
-    deliver(door)
-    assert (answer(row)["done_count"], answer(row)["failed_count"]) == (1, 0)
+    drain()
+    for _ in range(2):
+        shown = answer(row)
+        assert (shown["done_count"], shown["failed_count"], shown["status"]) == (0, 1, "COMPLETED")
+        deliver(door)
+    assert list(Attempt.objects.order_by("id").values_list("trigger", "status", "batch_operation_id")) == [
+        ("BULK_RETRY", "FAILED", row.id),
+        ("AUTOMATIC", "SUCCESSFUL", None),
+    ]
 
 
 @pytest.mark.usefixtures("small_pages")
@@ -116,7 +128,7 @@ def test_what_is_blocked_is_passed_over_and_told_by_code(project: Project, at: d
     shown = answer(row)
     assert (shown["queued_count"], shown["skipped_count"]) == (4, 5)
     assert shown["skipped"] == {"CONNECTION_PAUSED": 2, "CONNECTION_DISABLED": 3}
-    assert (shown["total_count"], shown["status"]) == (9, "COMPLETED")
+    assert (shown["total_count"], shown["status"], shown["progress"]) == (9, "RUNNING", 0.5556)
 
 
 @pytest.mark.usefixtures("small_pages")
@@ -178,6 +190,8 @@ def test_a_cancel_ends_what_waits_or_is_held(project: Project, at: datetime) -> 
         "done_count": 9,
         "failed_count": 0,
         "cancelled_count": 0,
+        "held_count": 0,
+        "waiting_count": 0,
         "progress": 1.0,
     }
     ended = Event.objects.filter(status="CANCELLED", ignored_cause="CANCELLED_IN_BULK", batch_operation_id=row.id)
@@ -215,7 +229,7 @@ def test_requests_are_accepted_again_page_by_page(project: Project, at: datetime
     monkeypatch.setattr(runner, "_has_enough_waiting", lambda _: False)
     drain()
     shown = answer(row)
-    assert (shown["status"], shown["queued_count"]) == ("COMPLETED", 6)
+    assert (shown["status"], shown["queued_count"], shown["waiting_count"]) == ("RUNNING", 6, 6)
     assert shown["skipped"] == {"REQUEST_IS_HANDSHAKE": 1, "PAYLOAD_NOT_STORED": 1}
     again = Request.objects.filter(batch_operation_id=row.id)
     assert set(again.values_list("retry_parent_request_id", flat=True)) == set(parents)
@@ -253,7 +267,7 @@ def test_a_page_of_a_worker_that_lost_the_operation_is_rolled_back(project: Proj
 
 
 @pytest.mark.usefixtures("small_pages")
-def test_a_cancelled_one_stops_where_it_is(project: Project, at: datetime) -> None:
+def test_a_cancelled_one_stops_where_it_is_and_withdraws_what_it_queued(project: Project, at: datetime) -> None:
     make_ended(project, 4, at=at)
     row = start(project)
     taken, lease = progress.claim(uuid4())  # type: ignore[misc]
@@ -261,18 +275,23 @@ def test_a_cancelled_one_stops_where_it_is(project: Project, at: datetime) -> No
     assert progress.cancel(row.id)
     with pytest.raises(pages.Lost):
         pages.run_page(taken, lease, _selection_of(taken))
-    drain()
-    assert {**counts(row), "total_count": 0} == {
+    expected = {
         "status": "CANCELLED",
-        "total_count": 0,
+        "total_count": 4,
         "queued_count": 3,
         "skipped": {},
         "done_count": 0,
         "failed_count": 0,
         "cancelled_count": 0,
-        "progress": 0.75,
+        "held_count": 0,
+        "waiting_count": 3,
+        "progress": 0.0,
     }
-    assert DeliveryJob.objects.count() == 3
+    assert (counts(row), answer(row)["finished_at"]) == (expected, None)
+    drain()
+    assert counts(row) == {**expected, "cancelled_count": 3, "waiting_count": 0, "progress": 0.75}
+    assert answer(row)["finished_at"] is not None
+    assert not DeliveryJob.objects.exists()
     assert not progress.cancel(row.id)
 
 
@@ -305,7 +324,7 @@ def test_what_postgres_cannot_take_is_tried_again_and_does_not_count_against_it(
     monkeypatch.setattr(runner, "run_page", run_page)
     drain()
     shown = answer(row)
-    assert (shown["status"], shown["queued_count"], shown["failure_message"]) == ("COMPLETED", 1, None)
+    assert (shown["status"], shown["queued_count"], shown["failure_message"]) == ("RUNNING", 1, None)
 
 
 def test_one_whose_rows_cannot_be_found_in_time_fails_and_says_so(
@@ -342,7 +361,7 @@ def test_an_unforeseen_fault_fails_it_and_leaves_others_alone(
     monkeypatch.setattr(runner, "run_page", run_page)
     drain()
     assert answer(row)["failure_message"] == "INTERNAL_ERROR: the operation could not go on (KeyError)"
-    assert counts(other)["status"] == "COMPLETED"
+    assert (counts(other)["status"], counts(other)["queued_count"]) == ("RUNNING", 1)
 
 
 def test_pages_wait_while_enough_of_it_waits_for_delivery(
@@ -358,7 +377,7 @@ def test_pages_wait_while_enough_of_it_waits_for_delivery(
     deliver(door)
     let_lease_lapse(row)
     drain()
-    assert (counts(row)["status"], counts(row)["queued_count"]) == ("COMPLETED", 7)
+    assert (counts(row)["status"], counts(row)["queued_count"], counts(row)["waiting_count"]) == ("RUNNING", 7, 3)
 
 
 def _never() -> Any:

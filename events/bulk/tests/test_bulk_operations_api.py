@@ -82,6 +82,8 @@ def test_the_guides_call_starts_a_retry_of_what_it_names(
         "done_count": 0,
         "failed_count": 0,
         "cancelled_count": 0,
+        "held_count": 0,
+        "waiting_count": 0,
         "progress": 0.0,
         "cancelable": True,
         "failure_message": None,

@@ -41,19 +41,21 @@ WITH result AS (
     FROM own
     WHERE event.id = own.event_id
 ), outcome AS (
-    -- Counted for the bulk operation that queued them, once each: when they end.
+    -- Counted for the bulk operation that queued them, once each: by the attempt that it queued. Retries that are planned
+    -- now belong to nobody.
     INSERT INTO bulk_outcome (operation_id, done, failed)
     SELECT
         batch_operation_id, count(*) FILTER (WHERE status = 'SUCCESSFUL'), count(*) FILTER (WHERE status = 'FAILED')
     FROM own
-    WHERE batch_operation_id IS NOT NULL AND next_attempt_at IS NULL AND NOT cancelled
+    WHERE batch_operation_id IS NOT NULL AND NOT cancelled
     GROUP BY batch_operation_id
 ), done AS (
     DELETE FROM delivery_job WHERE event_id = ANY(ARRAY(SELECT event_id FROM own WHERE next_attempt_at IS NULL))
 ), again AS (
     UPDATE delivery_job AS job
     SET rank = %(retry_rank)s, due_at = own.next_attempt_at, attempt_number = job.attempt_number + 1,
-        retry_number = job.retry_number + 1, trigger = 'AUTOMATIC', claim_count = 0, lease_token = NULL
+        retry_number = job.retry_number + 1, trigger = 'AUTOMATIC', claim_count = 0, lease_token = NULL,
+        batch_operation_id = NULL
     FROM own
     WHERE job.event_id = own.event_id AND own.next_attempt_at IS NOT NULL
         AND job.event_id = ANY(ARRAY(SELECT event_id FROM own WHERE next_attempt_at IS NOT NULL))

@@ -38,13 +38,8 @@ WHERE event.id = ANY(%(ids)s) AND event.id BETWEEN %(first)s AND %(last)s
 -- :name requeue
 -- Locked and judged: QUEUED, with a job. A planned retry's job is taken forward, the others get one. An event that
 -- failed before it had a payload of its own, in its rules, waits for those: rank 4. Returns how many do.
--- A planned retry that belonged to another operation has failed for that one: its schedule ends here.
-WITH taken AS (
-    INSERT INTO bulk_outcome (operation_id, done, failed)
-    SELECT batch_operation_id, 0, count(*) FROM delivery_job
-    WHERE event_id = ANY(%(moved)s) AND batch_operation_id IS NOT NULL AND NOT cancelled
-    GROUP BY batch_operation_id
-), moved AS (
+-- Jobs that are moved belong to no operation that waits for them: planned retries, and what was cancelled in flight.
+WITH moved AS (
     UPDATE delivery_job
     SET rank = %(rank)s, due_at = now(), retry_number = 0, trigger = %(trigger)s, claim_count = 0, lease_token = NULL,
         batch_operation_id = %(batch)s, cancelled = false
@@ -72,26 +67,41 @@ WITH taken AS (
 SELECT count(*) FROM job WHERE rank = 4
 
 -- :name cancel
--- What waits ends; of what is in flight the lease is kept and marked, so that its attempt becomes evidence. Jobs and
--- held events are read as they were before: each ends for the operation that had queued it.
-WITH waiting AS (
-    SELECT batch_operation_id AS operation_id FROM delivery_job
-    WHERE event_id = ANY(%(ids)s) AND batch_operation_id IS NOT NULL
-    UNION ALL
-    SELECT held_operation_id FROM events
-    WHERE id = ANY(%(ids)s) AND id BETWEEN %(first)s AND %(last)s AND held_operation_id IS NOT NULL
-), outcome AS (
+-- What waits ends; of what is in flight the lease is kept and marked, so that its attempt becomes evidence. Jobs are read
+-- as they were before: each ends for the operation that had queued it.
+WITH outcome AS (
     INSERT INTO bulk_outcome (operation_id, done, failed, cancelled)
-    SELECT operation_id, 0, 0, count(*) FROM waiting GROUP BY operation_id
+    SELECT batch_operation_id, 0, 0, count(*) FROM delivery_job
+    WHERE event_id = ANY(%(ids)s) AND batch_operation_id IS NOT NULL
+    GROUP BY batch_operation_id
 ), cancelled AS (
     UPDATE events
     SET status = 'CANCELLED', ignored_cause = %(cause)s, next_attempt_at = NULL,
-        batch_operation_id = coalesce(%(batch)s, batch_operation_id), held_operation_id = NULL, updated_at = now()
+        batch_operation_id = coalesce(%(batch)s, batch_operation_id), updated_at = now()
     WHERE id = ANY(%(ids)s) AND id BETWEEN %(first)s AND %(last)s
 ), ended AS (
     DELETE FROM delivery_job WHERE event_id = ANY(%(ids)s) AND NOT event_id = ANY(%(in_flight)s)
 )
 UPDATE delivery_job SET cancelled = true WHERE event_id = ANY(%(in_flight)s)
+
+-- :name withdraw
+-- A page of what a cancelled operation has waiting, of which no attempt has begun. A lease that ran out counts as waiting.
+-- Jobs that others hold are passed over, and the operation's own row is left alone: a page of it waits for that one.
+WITH job AS MATERIALIZED (
+    SELECT ctid AS place FROM delivery_job
+    WHERE batch_operation_id = %(id)s AND NOT cancelled AND (rank > 0 OR due_at <= now())
+    LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+), removed AS (
+    DELETE FROM delivery_job USING job WHERE delivery_job.ctid = job.place
+    RETURNING delivery_job.event_id, delivery_job.batch_operation_id
+), outcome AS (
+    INSERT INTO bulk_outcome (operation_id, done, failed, cancelled)
+    SELECT batch_operation_id, 0, 0, count(*) FROM removed GROUP BY batch_operation_id
+), cancelled AS (
+    UPDATE events SET status = 'CANCELLED', ignored_cause = %(cause)s, next_attempt_at = NULL, updated_at = now()
+    FROM removed WHERE events.id = removed.event_id AND events.status = ANY(%(leaving)s)
+)
+SELECT count(*) FROM removed
 
 -- :name read_requests
 SELECT

@@ -2,16 +2,21 @@
 
 -- :name hold_waiting
 -- Paused: what waits is held and its job removed. What is in flight is let finish; the next look finds it. A lease that
--- ran out counts as waiting: claims pass over the connection now, so nobody else would ever take it.
+-- ran out counts as waiting: claims pass over the connection now, so nobody else would ever take it. For a bulk operation
+-- what is held is done: it may be held for weeks.
 WITH job AS (
     SELECT ctid AS place FROM delivery_job
     WHERE connection_id = %(id)s AND (rank > 0 OR due_at <= now()) LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ), removed AS (
     DELETE FROM delivery_job USING job WHERE delivery_job.ctid = job.place
-    RETURNING delivery_job.event_id, delivery_job.batch_operation_id
+    RETURNING delivery_job.event_id, delivery_job.batch_operation_id, delivery_job.cancelled
+), outcome AS (
+    INSERT INTO bulk_outcome (operation_id, done, failed, held)
+    SELECT batch_operation_id, 0, 0, count(*) FROM removed
+    WHERE batch_operation_id IS NOT NULL AND NOT cancelled
+    GROUP BY batch_operation_id
 ), held AS (
-    UPDATE events
-    SET status = 'HOLD', next_attempt_at = NULL, held_operation_id = removed.batch_operation_id, updated_at = now()
+    UPDATE events SET status = 'HOLD', next_attempt_at = NULL, updated_at = now()
     FROM removed WHERE events.id = removed.event_id AND events.status = ANY(%(leaving)s)
 )
 SELECT count(*) FROM removed
@@ -38,14 +43,11 @@ SELECT count(*) FROM removed
 -- :name cancel_held
 -- A connection may have changed its destination since: held events keep theirs, so `by` is looked at as well.
 WITH held AS (
-    SELECT id, held_operation_id FROM events
+    SELECT id FROM events
     WHERE connection_id = ANY(%(connection_ids)s) AND status = 'HOLD' AND {by} = %(id)s
     ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
-), outcome AS (
-    INSERT INTO bulk_outcome (operation_id, done, failed, cancelled)
-    SELECT held_operation_id, 0, 0, count(*) FROM held WHERE held_operation_id IS NOT NULL GROUP BY held_operation_id
 ), cancelled AS (
-    UPDATE events SET status = 'CANCELLED', ignored_cause = %(cause)s, held_operation_id = NULL, updated_at = now()
+    UPDATE events SET status = 'CANCELLED', ignored_cause = %(cause)s, updated_at = now()
     FROM held WHERE events.id = held.id RETURNING events.id
 )
 SELECT count(*) FROM cancelled
@@ -53,15 +55,15 @@ SELECT count(*) FROM cancelled
 -- :name release_held
 -- Unpaused: the oldest first. Delivery takes them at the destination's rate.
 WITH held AS (
-    SELECT id, held_operation_id AS operation_id FROM events
+    SELECT id FROM events
     WHERE connection_id = %(id)s AND status = 'HOLD' ORDER BY id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
 ), released AS (
-    UPDATE events SET status = 'QUEUED', held_operation_id = NULL, updated_at = now()
-    FROM held WHERE events.id = held.id RETURNING events.*, held.operation_id
+    UPDATE events SET status = 'QUEUED', updated_at = now()
+    FROM held WHERE events.id = held.id RETURNING events.*
 ), job AS (
     INSERT INTO delivery_job (
         event_id, team_id, request_id, source_id, connection_id, destination_id, rank, due_at, attempt_number,
-        retry_number, trigger, body_size, has_payload, batch_operation_id
+        retry_number, trigger, body_size, has_payload
     )
     SELECT
         released.id, released.team_id, released.request_id, released.source_id, released.connection_id,
@@ -70,7 +72,7 @@ WITH held AS (
         CASE WHEN released.attempts = 0 AND released.failure_message IS NOT NULL THEN 4 ELSE %(rank)s END,
         released.created_at, released.attempts + 1, 0, 'UNPAUSE',
         coalesce(octet_length(CASE WHEN released.has_payload THEN payload.body ELSE request.body END), 0),
-        released.has_payload, released.operation_id
+        released.has_payload
     FROM released
     LEFT JOIN requests AS request ON request.id = released.request_id AND NOT released.has_payload
     LEFT JOIN event_payloads AS payload ON payload.id = released.id AND released.has_payload

@@ -140,7 +140,9 @@ def test_what_is_not_there_is_said_to_be_unavailable() -> None:
     assert cancel() == Cancelled()
 
 
-def test_a_bulk_retry_goes_behind_and_its_attempts_name_it(project: Project, door: DataConnection) -> None:
+def test_a_bulk_retry_goes_behind_and_the_attempts_that_it_queued_name_it(
+    project: Project, door: DataConnection
+) -> None:
     ids = ended_events(project, door, "FAILED", "CANCELLED")
     assert requeue(*ids, trigger=Trigger.BULK_RETRY, batch=BATCH).queued == frozenset(ids)
     assert set(DeliveryJob.objects.values_list("rank", "trigger", "batch_operation_id")) == {(3, "BULK_RETRY", BATCH)}
@@ -152,7 +154,7 @@ def test_a_bulk_retry_goes_behind_and_its_attempts_name_it(project: Project, doo
     attempts = Attempt.objects.filter(attempt_number__gt=1).order_by("event_id", "attempt_number")
     assert [(each.trigger, each.batch_operation_id) for each in attempts] == [
         ("BULK_RETRY", BATCH),
-        ("AUTOMATIC", BATCH),
+        ("AUTOMATIC", None),
         ("BULK_RETRY", BATCH),
     ]
     assert set(Event.objects.values_list("status", "batch_operation_id")) == {("SUCCESSFUL", BATCH)}

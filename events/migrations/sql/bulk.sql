@@ -18,14 +18,18 @@ CREATE TABLE bulk_operation (
     queued_count integer NOT NULL,
     skipped_count integer NOT NULL,
     skipped jsonb NOT NULL,
-    -- These three without what bulk_outcome still holds.
+    -- These four without what bulk_outcome still holds.
     done_count integer NOT NULL,
     failed_count integer NOT NULL,
     cancelled_count integer NOT NULL DEFAULT 0,
+    held_count integer NOT NULL DEFAULT 0,
     failure_message text,
     requested_by text NOT NULL,
     created_at timestamptz NOT NULL,
     started_at timestamptz,
+    -- When its last page was through: since then it waits for its deliveries.
+    pages_done_at timestamptz,
+    -- Empty while it is under way, and after a cancel until all that it had waiting is withdrawn.
     finished_at timestamptz,
     -- When a worker last took it on: operations take turns by it.
     turn_at timestamptz,
@@ -39,13 +43,13 @@ CREATE TABLE bulk_operation (
 -- Reader: planning, which finds the one that goes on already.
 CREATE UNIQUE INDEX bulk_operation_once_at_a_time ON bulk_operation (digest) WHERE status IN ('PLANNED', 'RUNNING');
 
--- Readers: the claim, the tick's look for what is due, and the bound on a team's ongoing ones.
-CREATE INDEX bulk_operation_ongoing ON bulk_operation (lease_until) WHERE status IN ('PLANNED', 'RUNNING');
+-- Readers: the claim, the tick's look for what is due, the end of what is done, and the bound on a team's ongoing ones.
+CREATE INDEX bulk_operation_unfinished ON bulk_operation (lease_until) WHERE finished_at IS NULL;
 
 -- Readers: the list; alerts on failed operations.
 CREATE INDEX bulk_operation_team ON bulk_operation (team_id, id);
 
--- Deliveries of an operation that ended, of one batch of recording or routing; folded into its row later. Adding rows
+-- Deliveries of an operation that are done, of one batch of recording or routing; folded into its row later. Adding rows
 -- waits for nobody, where counting in the operation's row would make delivery workers wait for each other.
 
 CREATE TABLE bulk_outcome (
@@ -53,7 +57,8 @@ CREATE TABLE bulk_outcome (
     operation_id text COLLATE "C" NOT NULL,
     done integer NOT NULL,
     failed integer NOT NULL,
-    cancelled integer NOT NULL DEFAULT 0
+    cancelled integer NOT NULL DEFAULT 0,
+    held integer NOT NULL DEFAULT 0
 );
 
 -- Readers: what an operation's answer adds to its row; folding.

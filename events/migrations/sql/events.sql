@@ -21,8 +21,6 @@ CREATE TABLE events (
     successful_at timestamptz,
     -- The bulk operation that queued it last: evidence, which a retry by hand leaves as it is.
     batch_operation_id text COLLATE "C",
-    -- On HOLD: the bulk operation whose delivery is held, as its job would say.
-    held_operation_id text COLLATE "C",
     -- Without it the payload is the request's, and event_payloads is not read.
     has_payload boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL,

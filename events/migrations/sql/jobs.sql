@@ -57,8 +57,8 @@ CREATE INDEX delivery_job_queue ON delivery_job (destination_id, rank, due_at);
 -- Readers: routing and the tick, for whose rules are to be run again.
 CREATE INDEX delivery_job_rules ON delivery_job (due_at) WHERE rank = 4;
 
--- Readers: bulk operations, for how much of theirs waits. What is leased is not in it.
-CREATE INDEX delivery_job_batch ON delivery_job (batch_operation_id) WHERE batch_operation_id IS NOT NULL AND rank >= 3;
+-- Readers: bulk operations, for how much of theirs waits or is in flight, and to withdraw what waits.
+CREATE INDEX delivery_job_batch ON delivery_job (batch_operation_id, rank) WHERE batch_operation_id IS NOT NULL;
 
 -- Which worker serves a destination just now, and how far the slots of its rate are given out.
 

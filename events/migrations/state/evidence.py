@@ -52,12 +52,6 @@ EVIDENCE = [
             ("last_attempt_at", models.DateTimeField(null=True)),
             ("successful_at", models.DateTimeField(null=True)),
             ("batch_operation_id", RefField(null=True)),
-            (
-                "held_operation_id",
-                RefField(
-                    help_text="On HOLD: the bulk operation whose delivery is held, as its job would say.", null=True
-                ),
-            ),
             ("has_payload", models.BooleanField(default=False)),
             ("created_at", models.DateTimeField()),
             ("updated_at", models.DateTimeField()),

@@ -75,8 +75,8 @@ JOBS = [
                 models.Index(fields=["destination_id", "rank", "due_at"], name="delivery_job_queue"),
                 models.Index(condition=models.Q(("rank", 4)), fields=["due_at"], name="delivery_job_rules"),
                 models.Index(
-                    condition=models.Q(("batch_operation_id__isnull", False), ("rank__gte", 3)),
-                    fields=["batch_operation_id"],
+                    condition=models.Q(("batch_operation_id__isnull", False)),
+                    fields=["batch_operation_id", "rank"],
                     name="delivery_job_batch",
                 ),
             ],

@@ -46,10 +46,15 @@ OPERATIONS = [
                 "cancelled_count",
                 models.IntegerField(db_default=0, default=0, help_text="Without what bulk_outcome still holds."),
             ),
+            (
+                "held_count",
+                models.IntegerField(db_default=0, default=0, help_text="Without what bulk_outcome still holds."),
+            ),
             ("failure_message", models.TextField(null=True)),
             ("requested_by", models.TextField()),
             ("created_at", models.DateTimeField()),
             ("started_at", models.DateTimeField(null=True)),
+            ("pages_done_at", models.DateTimeField(help_text="When its last page was through.", null=True)),
             ("finished_at", models.DateTimeField(null=True)),
             ("turn_at", models.DateTimeField(help_text="When a worker last took it on.", null=True)),
             ("lease_until", models.DateTimeField(db_default=Now())),
@@ -71,9 +76,9 @@ OPERATIONS = [
             ],
             "indexes": [
                 models.Index(
-                    condition=models.Q(("status__in", ["PLANNED", "RUNNING"])),
+                    condition=models.Q(("finished_at__isnull", True)),
                     fields=["lease_until"],
-                    name="bulk_operation_ongoing",
+                    name="bulk_operation_unfinished",
                 ),
                 models.Index(fields=["team_id", "id"], name="bulk_operation_team"),
             ],
@@ -87,6 +92,7 @@ OPERATIONS = [
             ("done", models.IntegerField()),
             ("failed", models.IntegerField()),
             ("cancelled", models.IntegerField(db_default=0, default=0)),
+            ("held", models.IntegerField(db_default=0, default=0)),
         ],
         options={
             "db_table": "bulk_outcome",

@@ -48,19 +48,19 @@ WITH result AS MATERIALIZED (
 ), event AS (
     UPDATE events AS event
     SET status = result.status, failure_message = result.failure_message, ignored_cause = result.ignored_cause,
-        ignored_meta = result.ignored_meta, has_payload = result.has_payload, updated_at = now(),
-        held_operation_id = CASE WHEN result.status = 'HOLD' THEN job.batch_operation_id END
-    FROM result JOIN delivery_job AS job USING (event_id)
+        ignored_meta = result.ignored_meta, has_payload = result.has_payload, updated_at = now()
+    FROM result
     WHERE event.id = result.event_id
 ), ended AS (
     DELETE FROM delivery_job AS job USING result WHERE job.event_id = result.event_id AND result.status <> 'QUEUED'
     RETURNING job.batch_operation_id, result.status
 ), outcome AS (
-    INSERT INTO bulk_outcome (operation_id, done, failed, cancelled)
+    INSERT INTO bulk_outcome (operation_id, done, failed, cancelled, held)
     SELECT
-        batch_operation_id, 0, count(*) FILTER (WHERE status = 'FAILED'), count(*) FILTER (WHERE status = 'CANCELLED')
+        batch_operation_id, 0, count(*) FILTER (WHERE status = 'FAILED'), count(*) FILTER (WHERE status = 'CANCELLED'),
+        count(*) FILTER (WHERE status = 'HOLD')
     FROM ended
-    WHERE batch_operation_id IS NOT NULL AND status IN ('FAILED', 'CANCELLED')
+    WHERE batch_operation_id IS NOT NULL
     GROUP BY batch_operation_id
 )
 UPDATE delivery_job AS job

@@ -178,7 +178,7 @@ def test_what_was_held_before_its_rules_ran_has_them_run_after_its_release(
     assert reconcile_all(seconds=5) == 1
     assert router.run_rules_again() == 1
     job = DeliveryJob.objects.get()
-    assert (job.rank, job.trigger, job.has_payload, job.batch_operation_id) == (1, "UNPAUSE", True, "bch_1")
+    assert (job.rank, job.trigger, job.has_payload, job.batch_operation_id) == (1, "UNPAUSE", True, None)
 
 
 def test_cancelled_before_its_rules_ran_it_may_be_retried_still(
