@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
+from fasthook.lib.browsers.cookies import drop_product_cookies
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -133,10 +135,10 @@ async def _read_body(receive: Receive) -> tuple[bytes, int]:
 
 
 def _headers(scope: Scope) -> dict[str, str]:
-    """Names in lower case; repeats joined with a comma (RFC 9110, 5.3)."""
+    """Names in lower case; repeats joined with a comma (RFC 9110, 5.3). Without the cookies that no script may read."""
+    pairs = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope.get("headers", [])]
     joined: dict[str, str] = {}
-    for raw_name, raw_value in scope.get("headers", []):
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+    for name, value in drop_product_cookies(pairs):
         joined[name] = f"{joined[name]}, {value}" if name in joined else value
     return joined
 

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from fasthook.lib.browsers.cookies import cookie_names
 from fasthook.telemetry import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -183,11 +184,11 @@ WHITENOISE_USE_FINDERS = True
 # ---- Browsers
 
 _https = BASE_URL.startswith("https://")
+# Django's defaults are the rest: path /, no Domain, SameSite=Lax, HttpOnly for the session; nosniff, no frames.
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = cookie_names(secure=_https)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _https
-SESSION_COOKIE_HTTPONLY = True
-SECURE_CONTENT_TYPE_NOSNIFF = True
-SECURE_REFERRER_POLICY = "same-origin"
-X_FRAME_OPTIONS = "DENY"
+# Not in a third cookie.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 if _https:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 

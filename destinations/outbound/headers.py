@@ -32,10 +32,6 @@ HOP_BY_HOP: Final = frozenset(
 # is FastHook that reads the answer.
 OWN_HEADERS: Final = frozenset({"host", "content-length", "expect", "accept-encoding"})
 
-# Cookies of the dashboard, which shares a host with the source URLs unless they have one of their own.
-GATEWAY_COOKIES: Final = frozenset({"sessionid", "csrftoken", "messages"})
-GATEWAY_COOKIE_PREFIX: Final = "fasthook"
-
 _LINE_NOISE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]+")
 
 
@@ -68,12 +64,7 @@ def forwarded_headers(headers: Sequence[tuple[str, str]], *, dropped: frozenset[
     for name, value in headers:
         if name in dropped or not _travels(name):
             continue
-        clean = value if value.isascii() and value.isprintable() else sanitise(value)
-        if name == "cookie":
-            clean = _without_gateway_cookies(clean)
-            if not clean:
-                continue
-        kept.append((name, clean))
+        kept.append((name, value if value.isascii() and value.isprintable() else sanitise(value)))
     return kept
 
 
@@ -92,12 +83,3 @@ def sanitise(value: str) -> str:
         return value
     except UnicodeEncodeError:
         return value.encode("utf-8", "replace").decode()
-
-
-def _without_gateway_cookies(value: str) -> str:
-    kept = []
-    for cookie in value.split(";"):
-        name = cookie.partition("=")[0].strip()
-        if name and name not in GATEWAY_COOKIES and not name.startswith(GATEWAY_COOKIE_PREFIX):
-            kept.append(cookie.strip())
-    return "; ".join(kept)

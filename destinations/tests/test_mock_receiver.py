@@ -160,3 +160,8 @@ def test_a_wish_out_of_range_is_400_and_says_so(query: str, fault: str, calls: m
     answer = call(query)
     assert (answer.status, answer.json) == (400, {"error": fault, "code": "MALFORMED_INPUT"})
     assert len(calls) == 0
+
+
+def test_cookies_that_no_script_may_read_are_not_echoed() -> None:
+    sent = [(b"Cookie", b"a=1; __Host-fasthook-session=s"), (b"cookie", b"fasthook-csrf=c")]
+    assert call(headers=sent).json["headers"] == {"cookie": "a=1"}

@@ -25,7 +25,7 @@ from events.ingress.body import Body, BufferedBytes, Disconnected, Overloaded, R
 from events.ingress.capture import Capture, CaptureFailed
 from events.ingress.evidence_budget import EvidenceBudget
 from events.ingress.judge import judge
-from events.ingress.request import InboundReader
+from events.ingress.request import InboundReader, read_headers
 from events.ingress.responses import (
     Send,
     answer_accepted,
@@ -132,7 +132,7 @@ class Ingress:
     ) -> None:
         began = time.perf_counter()
         request_id = new_id("req")
-        headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]
+        headers = read_headers(scope)
         inbound = self._inbound.read(source, path, scope, headers, body)
         rejection, verdict = await judge(source, scope["method"], body, inbound, authentication=self._authentication)
         captured = CapturedRequest(

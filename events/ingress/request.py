@@ -6,10 +6,18 @@ from collections.abc import MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from fasthook.lib.browsers.cookies import drop_product_cookies
 from fasthook.lib.headers import merge_headers
 from sources.catalog import SourceEntry
 from sources.verification.custom_response.response import CustomResponse
 from sources.verification.request import InboundRequest
+
+
+def read_headers(scope: MutableMapping[str, Any]) -> list[tuple[str, str]]:
+    """Pairs of lower-case name and value, without the cookies of FastHook itself: nobody here is to see them."""
+    return drop_product_cookies(
+        (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]
+    )
 
 
 class InboundReader:

@@ -35,3 +35,21 @@ def test_after_too_many_guesses_even_the_right_password_waits(staff: User, setti
     assert not sign_in(PASSWORD)
     cache.clear()
     assert sign_in(PASSWORD)
+
+
+def test_its_cookies_have_names_of_our_own_and_go_to_this_host_alone(staff: User) -> None:
+    http = Client()
+    http.get(LOGIN)
+    http.post(LOGIN, {"username": "staff@example.com", "password": PASSWORD})
+    assert set(http.cookies) == {"fasthook-session", "fasthook-csrf"}
+    for cookie in http.cookies.values():
+        assert (cookie["path"], cookie["domain"], cookie["samesite"]) == ("/", "", "Lax")
+    assert http.cookies["fasthook-session"]["httponly"]
+
+
+def test_what_an_action_said_is_in_no_third_cookie(staff: User) -> None:
+    http = Client()
+    http.force_login(staff)
+    answer = http.post("/admin/auth/group/add/", {"name": "Helpers"})
+    assert set(http.cookies) == {"fasthook-session"}
+    assert "was added successfully" in http.get(answer.headers["Location"]).content.decode()
