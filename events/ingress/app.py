@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,6 +26,7 @@ from events.ingress.body import Body, BufferedBytes, Disconnected, Overloaded, R
 from events.ingress.capture import Capture, CaptureFailed
 from events.ingress.evidence_budget import EvidenceBudget
 from events.ingress.judge import judge
+from events.ingress.product_tokens import ProductTokens
 from events.ingress.request import InboundReader, read_headers
 from events.ingress.responses import (
     Send,
@@ -67,6 +69,7 @@ class Ingress:
         self._refreshing: asyncio.Task[None] | None = None
         self._refresh: asyncio.Task[None] | None = None
         self._versions = DataConnection("config")
+        self._tokens = ProductTokens(self._versions)
         self._ready = asyncio.Event()
         self._outage = Outage(restored="catalog.refreshed")
 
@@ -160,7 +163,7 @@ class Ingress:
             # Anybody can send it, and it makes no events: it is bounded as refusals are.
             await self._leave_evidence(captured, cause=_HANDSHAKE)
         else:
-            await self._capture.store(captured)
+            await self._store(captured)
         await answer_accepted(send, source, request_id, inbound, verdict)
         registry.accept_seconds.observe(time.perf_counter() - began)
 
@@ -171,9 +174,14 @@ class Ingress:
             self._capture.discard(team_id=captured.team_id, source_id=captured.source_id, cause=cause, now=now)
             return
         try:
-            await self._capture.store(captured)
-        except CaptureFailed:
+            await self._store(captured)
+        except (CaptureFailed, Overloaded):
             self._capture.discard(team_id=captured.team_id, source_id=captured.source_id, cause=cause, now=now)
+
+    async def _store(self, captured: CapturedRequest) -> None:
+        """The source's own authentication has seen all headers. A reader of evidence must not get to act as others."""
+        headers = await self._tokens.dropped_from(captured.headers)
+        await self._capture.store(captured if headers is captured.headers else replace(captured, headers=headers))
 
     async def _look_again(self, slug: str) -> SourceEntry | None:
         """A source may be called right after the API made it: reads what is new before it says that there is none.
