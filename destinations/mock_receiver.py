@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from fasthook.lib.browsers.cookies import drop_product_cookies
+from fasthook.lib.browsers.sandbox import sandboxed
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -73,6 +74,7 @@ _calls = Calls()
 async def mock_application(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] != "http":
         raise ValueError(f"the mock receiver speaks http, not {scope['type']}")
+    send = sandboxed(send)
     kept, size = await _read_body(receive)
     query = scope.get("query_string", b"").decode("latin-1")
     try:
@@ -193,7 +195,7 @@ async def _break_off(send: Send, status: int) -> None:
 
 
 async def _start(send: Send, status: int, *, content_type: bytes, size: int) -> None:
-    headers = [(b"content-type", content_type), (b"x-content-type-options", b"nosniff")]
+    headers = [(b"content-type", content_type)]
     if status not in (204, 304):
         headers.append((b"content-length", str(size).encode()))
     await send({"type": "http.response.start", "status": status, "headers": headers})

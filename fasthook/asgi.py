@@ -22,6 +22,7 @@ from destinations.mock_receiver import mock_application
 from events.ingress.app import Ingress
 from fasthook.api.parsers import MAX_SOURCE_TEXT_BYTES
 from fasthook.bounded_bodies import bounded_body
+from fasthook.lib.browsers.sandbox import sandboxed
 from fasthook.lib.errors import envelope
 from fasthook.lib.gc_tuning import tune_gc
 from fasthook.lib.proxies import TrustedProxies
@@ -46,7 +47,8 @@ class Application:
         if scope["type"] != "http":
             return await _refuse_websocket(send)
         if sum(len(name) + len(value) for name, value in scope["headers"]) > settings.MAX_HEADER_BYTES:
-            return await _refuse_headers(send)
+            # Whatever was called: it may have been a source.
+            return await _refuse_headers(sandboxed(send))
         if self._proxies:
             self._look_behind_proxy(scope)
         address = self._ingress.address_of(scope) if self._ingress is not None else None

@@ -162,6 +162,13 @@ def test_a_wish_out_of_range_is_400_and_says_so(query: str, fault: str, calls: m
     assert len(calls) == 0
 
 
+@pytest.mark.parametrize("query", ["", "status=503", "status=204", "status=700", "body_bytes=1", "reset=1"])
+def test_no_answer_runs_anything_in_a_browser(query: str) -> None:
+    headers = call(query).headers
+    assert headers["content-security-policy"] == "sandbox; default-src 'none'"
+    assert headers["x-content-type-options"] == "nosniff"
+
+
 def test_cookies_that_no_script_may_read_are_not_echoed() -> None:
     sent = [(b"Cookie", b"a=1; __Host-fasthook-session=s"), (b"cookie", b"fasthook-csrf=c")]
     assert call(headers=sent).json["headers"] == {"cookie": "a=1"}

@@ -186,7 +186,7 @@ def _count_answer(listing: Listing[Request] | Listing[Event]) -> Response:
 
 
 def _raw_answer(name: str, payload: Payload | None) -> HttpResponse:
-    """The exact bytes. Anyone may have sent them, so no browser may run them in our origin: they are a download."""
+    """The exact bytes. Anyone may have sent them, so they are a download, and sandboxed (fasthook/lib/browsers/)."""
     if payload is None or payload.body is None:
         raise NotFound(f"the body of {name} is not stored", code="BODY_NOT_STORED", data={"id": name})
     content_type = merge_headers(payload.headers).get("content-type", "application/octet-stream")
@@ -194,7 +194,5 @@ def _raw_answer(name: str, payload: Payload | None) -> HttpResponse:
         content_type = "application/octet-stream"
     response = HttpResponse(payload.body, content_type=content_type)
     response["Content-Disposition"] = f'attachment; filename="{name}.body"'
-    response["X-Content-Type-Options"] = "nosniff"
-    response["Content-Security-Policy"] = "sandbox; default-src 'none'"
     response["Cache-Control"] = "private, no-store"
     return response

@@ -36,6 +36,7 @@ from events.ingress.responses import (
     answer_unavailable,
 )
 from events.ingress.store import CapturedRequest
+from fasthook.lib.browsers.sandbox import sandboxed
 from fasthook.lib.ids import new_id
 from fasthook.lib.outage_log import Outage
 from fasthook.lib.sql import DataConnection
@@ -92,23 +93,10 @@ class Ingress:
         return self._address.split(scope)
 
     async def take(self, address: tuple[str, str], scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one call. `address` is what `address_of` found."""
-        slug, path = address
-        if not self._ready.is_set():
-            await answer_unavailable(send, "STARTING", "FastHook is starting; try again in a moment")
-            return
-        source = self._catalog.by_slug.get(slug) or await self._look_again(slug)
-        if source is None:
-            registry.requests_rejected.add(1, "UNKNOWN_SOURCE")
-            await answer_error(send, 404, "UNKNOWN_SOURCE", "no source has this URL; copy it from the source")
-            return
-        if source.fault is not None:
-            await answer_unavailable(
-                send, "SOURCE_UNUSABLE", "this source cannot be served; its operator must look at the log"
-            )
-            return
+        """Answers one call, always sandboxed. `address` is what `address_of` found."""
+        send = sandboxed(send)
         try:
-            await self._take(source, path, scope, receive, send)
+            await self._serve(address, scope, receive, send)
         except Disconnected:
             pass
         except CaptureFailed:
@@ -121,6 +109,26 @@ class Ingress:
             await answer_unavailable(
                 send, "OVERLOADED", "too much waits to be stored; nothing was stored, send it again"
             )
+        except Exception:
+            source = self._catalog.by_slug.get(address[0])
+            log.exception("ingress.crashed", source_id=source.id if source else None)
+            await answer_error(send, 500, "INTERNAL_ERROR", "something went wrong on our side; it has been logged")
+
+    async def _serve(self, address: tuple[str, str], scope: Scope, receive: Receive, send: Send) -> None:
+        slug, path = address
+        if not self._ready.is_set():
+            await answer_unavailable(send, "STARTING", "FastHook is starting; try again in a moment")
+            return
+        source = self._catalog.by_slug.get(slug) or await self._look_again(slug)
+        if source is None:
+            registry.requests_rejected.add(1, "UNKNOWN_SOURCE")
+            await answer_error(send, 404, "UNKNOWN_SOURCE", "no source has this URL; copy it from the source")
+        elif source.fault is not None:
+            await answer_unavailable(
+                send, "SOURCE_UNUSABLE", "this source cannot be served; its operator must look at the log"
+            )
+        else:
+            await self._take(source, path, scope, receive, send)
 
     async def _take(self, source: SourceEntry, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         body = Body(self._held, settings.MAX_BODY_BYTES)

@@ -8,13 +8,11 @@ from typing import Any
 
 JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
-# An answer that repeats what a caller sent must never be taken for a page.
-NO_SNIFF = ("x-content-type-options", "nosniff")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`headers` are pairs of lower-case name and value, without content-length."""
+    """`headers` are pairs of lower-case name and value, without those that ingress adds to every answer."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -26,8 +24,8 @@ def empty_answer(status: int, *headers: tuple[str, str]) -> Answer:
 
 
 def text_answer(text: str) -> Answer:
-    return Answer(200, (("content-type", TEXT), NO_SNIFF), text.encode("utf-8", "replace"))
+    return Answer(200, (("content-type", TEXT),), text.encode("utf-8", "replace"))
 
 
 def json_answer(value: Any) -> Answer:
-    return Answer(200, (("content-type", JSON), NO_SNIFF), json.dumps(value, separators=(",", ":")).encode())
+    return Answer(200, (("content-type", JSON),), json.dumps(value, separators=(",", ":")).encode())

@@ -85,7 +85,11 @@ async def ask(ingress: Ingress, scope: dict[str, Any], messages: Sequence[dict[s
     if not sent:
         return None
     headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    assert len(headers) == len(sent[0]["headers"])
     assert headers["content-length"] == str(len(sent[1]["body"]))
+    # Of every answer that a test of ingress gets.
+    assert headers["content-security-policy"] == "sandbox; default-src 'none'"
+    assert headers["x-content-type-options"] == "nosniff"
     return Answer(sent[0]["status"], headers, sent[1]["body"])
 
 
@@ -210,6 +214,19 @@ def test_a_chunked_body_over_the_limit_is_refused_as_soon_as_it_is(project: Proj
     answer = run(lambda ingress: ask(ingress, scope_of("/in/abc/"), endless))
     assert answer.status == 413
     assert call("/in/abc/", b"12", b"34").status == 200
+
+
+def test_a_fault_of_ours_is_told_without_its_cause_and_leaves_nothing(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def break_down(*_: Any, **__: Any) -> None:
+        raise RuntimeError("the cause")
+
+    monkeypatch.setattr("events.ingress.app.judge", break_down)
+    answer = call()
+    assert (answer.status, answer.code) == (500, "INTERNAL_ERROR")
+    assert answer.error == "something went wrong on our side; it has been logged"
+    assert evidence() == []
 
 
 def test_a_client_that_leaves_midway_leaves_nothing(project: Project) -> None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from fasthook.lib.config_fields import ObjectReader, read_choice, read_header_name, read_text
 from fasthook.lib.errors import invalid
-from sources.verification.answer import JSON, NO_SNIFF, TEXT, Answer
+from sources.verification.answer import JSON, TEXT, Answer
 from sources.verification.custom_response.match import Test, compile_match, normalise_match
 from sources.verification.custom_response.template import Template, compile_template
 from sources.verification.custom_response.values import ResponseValues
@@ -66,7 +66,7 @@ class AnswerTemplate:
         headers = tuple((name, template.fill(values)) for name, template in self.headers)
         # A lone surrogate in a JSON body has no UTF-8.
         body = self.body.fill(values).encode("utf-8", "replace")
-        return Answer(self.status, (("content-type", self.content_type), NO_SNIFF, *headers), body)
+        return Answer(self.status, (("content-type", self.content_type), *headers), body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,25 +193,16 @@ def _json_text(body: object, *, at: str) -> str:
 def _compile_answer(stored: Mapping[str, Any]) -> AnswerTemplate:
     status = stored.get("status", 200)
     content_type = stored["content_type"]
+    headers = stored.get("headers", {})
     # An answer without content says nothing about its type's form either.
     form = content_type if stored["body"] or content_type != "json" else "text"
     template = AnswerTemplate(
         status=status,
-        headers=tuple(
-            (name, compile_template(text, "header", at=name)) for name, text in stored.get("headers", {}).items()
-        ),
+        headers=tuple((name, compile_template(text, "header", at=name)) for name, text in headers.items()),
         content_type=CONTENT_TYPES[content_type],
         body=compile_template(stored["body"], form, at="body"),
     )
     if not template.body.is_fixed or not all(text.is_fixed for _, text in template.headers):
         return template
-    fixed = Answer(
-        status,
-        (
-            ("content-type", template.content_type),
-            NO_SNIFF,
-            *((name, text) for name, text in stored.get("headers", {}).items()),
-        ),
-        stored["body"].encode(),
-    )
+    fixed = Answer(status, (("content-type", template.content_type), *headers.items()), stored["body"].encode())
     return AnswerTemplate(status, template.headers, template.content_type, template.body, fixed)

@@ -3,7 +3,7 @@
 import pytest
 
 from fasthook.lib.errors import InvalidInput
-from sources.verification.answer import NO_SNIFF, Answer
+from sources.verification.answer import Answer
 from sources.verification.custom_response.response import compile_custom_response, normalise_custom_response
 
 
@@ -26,7 +26,7 @@ def test_a_response_is_sent_as_configured(given, content_type, body):
     normal = normalise_custom_response(given)
     assert normalise_custom_response(normal) == normal
     fixed = compile_custom_response(normal).fixed
-    assert fixed == Answer(200, (("content-type", content_type), NO_SNIFF), body)
+    assert fixed == Answer(200, (("content-type", content_type),), body)
 
 
 @pytest.mark.parametrize(

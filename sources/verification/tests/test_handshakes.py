@@ -13,7 +13,6 @@ from urllib.parse import quote
 import pytest
 
 from sources.types import PROVIDER_TYPES
-from sources.verification.answer import NO_SNIFF
 from sources.verification.compile import compile_auth, handshake_methods
 from sources.verification.config import normalise_auth
 from sources.verification.provider import RemoteProviderVerifier
@@ -60,7 +59,7 @@ def test_meta_gets_its_challenge_back_for_the_right_token_only() -> None:
         assert (verdict.ok, verdict.handshake, verdict.verified) == (True, True, False)
         assert verdict.answer is not None
         assert (verdict.answer.status, verdict.answer.body) == (200, b"1158201444")
-        assert verdict.answer.headers == (TEXT, NO_SNIFF)
+        assert verdict.answer.headers == (TEXT,)
     wrong = judge("META", get(query + "other"), auth)
     assert wrong is not None
     assert (wrong.ok, wrong.handshake, wrong.answer) == (False, True, None)
@@ -92,7 +91,7 @@ def test_a_challenge_is_sent_back_with_or_without_a_secret(
     assert verdict is not None
     assert (verdict.ok, verdict.handshake, verdict.verified) == (True, True, False)
     assert verdict.answer is not None
-    assert (verdict.answer.body, verdict.answer.headers) == (body, (content_type, NO_SNIFF))
+    assert (verdict.answer.body, verdict.answer.headers) == (body, (content_type,))
 
 
 def test_a_challenge_that_no_provider_would_send_is_not_repeated() -> None:
