@@ -24,16 +24,23 @@ MAX_HEADERS: Final = 20
 
 CONTENT_TYPES: Final = {"json": JSON, "text": TEXT, "xml": "application/xml; charset=utf-8"}
 
-# What belongs to the connection, and what would reach into the dashboard, which may have the same host.
+# What belongs to the connection, and what browsers keep for the whole host or act on outside of the sandbox: the admin
+# may be on the same host.
 _FORBIDDEN_HEADERS: Final = frozenset(
     [
+        "alt-svc",
         "connection",
         "content-encoding",
         "content-length",
+        "content-security-policy",
+        "content-security-policy-report-only",
         "content-type",
         "date",
         "keep-alive",
+        "nel",
         "proxy-authenticate",
+        "refresh",
+        "report-to",
         "server",
         "set-cookie",
         "set-cookie2",
@@ -41,6 +48,7 @@ _FORBIDDEN_HEADERS: Final = frozenset(
         "trailer",
         "transfer-encoding",
         "upgrade",
+        "www-authenticate",
         "x-content-type-options",
         "clear-site-data",
         "strict-transport-security",
@@ -193,7 +201,8 @@ def _json_text(body: object, *, at: str) -> str:
 def _compile_answer(stored: Mapping[str, Any]) -> AnswerTemplate:
     status = stored.get("status", 200)
     content_type = stored["content_type"]
-    headers = stored.get("headers", {})
+    # A row may have been saved before one of the names was refused.
+    headers = {name: text for name, text in stored.get("headers", {}).items() if name not in _FORBIDDEN_HEADERS}
     # An answer without content says nothing about its type's form either.
     form = content_type if stored["body"] or content_type != "json" else "text"
     template = AnswerTemplate(

@@ -5,6 +5,7 @@ import pytest
 from fasthook.lib.errors import InvalidInput
 from sources.verification.answer import Answer
 from sources.verification.custom_response.response import compile_custom_response, normalise_custom_response
+from sources.verification.request import InboundRequest
 
 
 def test_none_means_the_default_answer():
@@ -81,3 +82,38 @@ def test_broken_json_is_refused(body):
     with pytest.raises(InvalidInput) as caught:
         normalise_custom_response({"content_type": "json", "body": body})
     assert caught.value.fields["config.custom_response.body"][0].startswith("must be valid JSON")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Content-Security-Policy",
+        "content-security-policy-report-only",
+        "X-Content-Type-Options",
+        "Refresh",
+        "Alt-Svc",
+        "WWW-Authenticate",
+        "NEL",
+        "Report-To",
+        "Set-Cookie",
+        "Clear-Site-Data",
+    ],
+)
+def test_headers_that_browsers_obey_beyond_the_answer_are_refused(name):
+    answer = {"content_type": "text", "body": "x", "headers": {"x-fine": "1", name: "x"}}
+    rule = {"match": {"method": "GET"}, **answer}
+    for given, at in ((answer, ""), ({"rules": [rule]}, ".rules[0]")):
+        with pytest.raises(InvalidInput) as caught:
+            normalise_custom_response(given)
+        [(path, [fault])] = caught.value.fields.items()
+        assert path == f"config.custom_response{at}.headers.{name}"
+        assert fault.startswith("cannot be set here")
+
+
+@pytest.mark.parametrize("text", ["fixed", "{{request.id}}"])
+def test_what_was_saved_before_a_header_was_refused_is_answered_without_it(text):
+    stored = {"content_type": "text", "body": text, "headers": {"refresh": "0;url=https://evil.test", "x-fine": "1"}}
+    request = InboundRequest(method="GET", path="", query="", headers={}, body=b"", url="https://hooks.test/in/abc")
+    made = compile_custom_response(stored).answer(request, "req_1")
+    assert made is not None
+    assert made.headers == (("content-type", "text/plain; charset=utf-8"), ("x-fine", "1"))
