@@ -149,6 +149,7 @@ ASGI_APPLICATION = "fasthook.asgi.application"
 APPEND_SLASH = False
 AUTH_USER_MODEL = "teams.User"
 AUTHENTICATION_BACKENDS = ["teams.auth.backends.ThrottledBackend"]
+LOGIN_REDIRECT_URL = "admin:index"
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",

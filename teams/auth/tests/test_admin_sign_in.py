@@ -37,6 +37,11 @@ def test_after_too_many_guesses_even_the_right_password_waits(staff: User, setti
     assert sign_in(PASSWORD)
 
 
+def test_without_a_page_to_go_on_to_the_form_leads_to_the_admin(staff: User) -> None:
+    answer = Client().post(LOGIN, {"username": "staff@example.com", "password": PASSWORD})
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/admin/")
+
+
 def test_its_cookies_have_names_of_our_own_and_go_to_this_host_alone(staff: User) -> None:
     http = Client()
     http.get(LOGIN)
