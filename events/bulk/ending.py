@@ -1,19 +1,23 @@
 """The end of operations: completed when the last delivery that they queued is done, withdrawn after a cancel.
 
-What waits says itself whose it is, so nothing is kept of a withdrawal: each page is a transaction, and whoever comes
-next goes on behind it.
+What waits says itself whose it is, so nothing is kept of a withdrawal: each page is a transaction, and the next
+worker goes on behind it.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import structlog
 from django.db import InterfaceError, OperationalError, connection, transaction
 
-from events.bulk.results import SQL
 from events.lifecycle.moves import withdraw_events
 from events.storage.config_lock import lock_configuration_for_page
+from fasthook.lib.sql import load_statements
 
 log = structlog.get_logger(__name__)
+
+SQL = load_statements(Path(__file__).parent / "sql" / "ending.sql")
 
 
 def find_withdrawable() -> list[str]:
