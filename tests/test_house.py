@@ -57,3 +57,15 @@ def test_what_calls_itself_pure_is_held_to_it() -> None:
     says_so = {name for name, module in names.items() if "Pure" in docstring_of(module)}
     assert says_so
     assert {name for name in says_so if not any(f"{name}.".startswith(f"{core}.") for core in pure)} == set()
+
+
+def test_the_packages_of_pure_modules_import_nothing() -> None:
+    """A package runs before its modules; the contract does not see it (findings/import-linter-package-init.sh)."""
+    pure = [module for module in MODULES if "Pure" in docstring_of(module)]
+    packages = {ROOT / folder / "__init__.py" for module in pure for folder in module.parents if folder.name}
+    importing = [node for file in packages for node in ast.walk(ast.parse(file.read_text())) if is_import(node)]
+    assert importing == []
+
+
+def is_import(node: ast.AST) -> bool:
+    return isinstance(node, ast.Import | ast.ImportFrom)
