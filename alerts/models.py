@@ -33,7 +33,7 @@ class AlertChannel(Resource):
     id = IdField(prefix="ach", primary_key=True)
     type = models.CharField(max_length=10, choices=ChannelType.choices)
     config = EncryptedJSONField()
-    # How far the channel's share of sends is given out: see outbox.py.
+    # How far the channel's share of sends is given out: see alerts/outbox/rows.py.
     next_slot_at = models.DateTimeField(db_default=Now())
 
     shown_as = {**Resource.shown_as, "type": "type", "config": "config"}

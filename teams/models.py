@@ -89,7 +89,7 @@ class Membership(models.Model):
 
 
 class Invitation(models.Model):
-    """A place in a team for whoever has the token and the email's account, or makes it: see invitations.py."""
+    """A place in a team for the bearer of the token who has the email's account: see teams/people/invitations.py."""
 
     id = IdField(prefix="inv", primary_key=True)
     # Reader of its index: the team's list.
@@ -133,7 +133,7 @@ class Resource(models.Model):
     deleted_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
-    # The configuration's version that the row was last saved under: see config_version.py. Readers of its index: the
+    # The configuration's version that the row was last saved under: see teams/config/lock.py. Readers of its index: the
     # catalogs, for what is newer than they have seen.
     version = models.BigIntegerField(default=0, db_index=True)
 
@@ -205,7 +205,7 @@ class SessionToken(models.Model):
 
 
 class ConfigVersion(models.Model):
-    """One row. Every change of configuration takes the next number under this row's lock: see config_version.py."""
+    """One row. Every change of configuration takes the next number under this row's lock: see teams/config/lock.py."""
 
     id = models.SmallIntegerField(primary_key=True, default=1)
     version = models.BigIntegerField(default=0)

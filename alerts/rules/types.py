@@ -1,6 +1,6 @@
 """Types of alert rules: the objects that each watches, and the numbers that it takes.
 
-Pure. How the numbers are found in Postgres is in conditions/, when an alert opens and resolves in transitions.py.
+Pure. How the numbers are found in Postgres is in alerts/evaluation.
 """
 
 from __future__ import annotations

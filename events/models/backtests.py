@@ -1,4 +1,4 @@
-"""The row of a backtest: what is replayed, how far it is, what has been found. How it gets on is in progress.py."""
+"""The row of a backtest: what is replayed, how far it is, what has been found. It is worked on in preview/backtest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The row of a bulk operation: what it is to do, how far it is, what came of it. How it gets on is in progress.py."""
+"""The row of a bulk operation: what it is to do, how far it is, what came of it. How it gets on is in events/bulk."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ _BELIEVED_EMPTY = """
 SELECT pg_restore_relation_stats('schemaname', 'public', 'relname', relname, 'relpages', 3, 'reltuples', 0::real)
 FROM unnest(ARRAY['delivery_job', 'route_job', 'destination_lease']) AS queue (relname)
 """
-# Jobs of events that are there, and as many more of the same lanes as it takes.
+# Jobs of events that are there, and as many more of the same queues as it takes.
 _ADD_JOBS = """
 INSERT INTO delivery_job (
     event_id, team_id, request_id, source_id, connection_id, destination_id, rank, due_at, attempt_number, trigger,
@@ -95,9 +95,9 @@ def test_a_claim_reads_what_its_lanes_have_room_for_and_not_the_backlog(
     assert len(jobs) == LIMIT
     (reading,) = explaining
     assert (reading.sequential, reading.evidence_rows <= LIMIT) == (set(), True)
-    # Per lane its room of jobs, each with its connection; then the chosen ones, which are locked and updated.
-    lanes = Destination.objects.count()
-    assert reading.rows <= lanes * 4 * LIMIT + 10 * LIMIT < JOBS / 4
+    # Per queue its room of jobs, each with its connection; then the chosen ones, which are locked and updated.
+    queues = Destination.objects.count()
+    assert reading.rows <= queues * 4 * LIMIT + 10 * LIMIT < JOBS / 4
 
 
 def test_a_claim_from_a_queue_that_filled_up_since_it_was_looked_at_reads_it_once(

@@ -36,3 +36,12 @@ def test_every_file_that_a_page_names_exists(page: Path) -> None:
 
 def test_files_that_pages_name_are_found() -> None:
     assert len(NAMED.findall((ROOT / "docs" / "architecture.md").read_text())) > 15
+
+
+def test_every_file_that_the_code_names_exists() -> None:
+    """In comments, docstrings and statements: what was moved since would send a reader nowhere."""
+    named = re.compile(rf"(?<![\w/.])((?:{ROOMS})/[\w/-]+\.(?:py|sql|md|js))\b")
+    files = [file for room in ROOMS.split("|") for kind in ("py", "sql") for file in (ROOT / room).rglob(f"*.{kind}")]
+    found = {(str(file.relative_to(ROOT)), name) for file in files for name in named.findall(file.read_text())}
+    assert len(found) > 40
+    assert [(file, name) for file, name in sorted(found) if not (ROOT / name).exists()] == []

@@ -1,4 +1,4 @@
--- Requests: one row an inbound call, partitioned by day on the id, which begins with its time (events/partitions.py).
+-- Requests: one row an inbound call, partitioned by day on the id, which begins with its time (events/storage/partitions.py).
 --
 -- Indexes of evidence, here and in the files beside this one: what most rows have needs none, since a scan of the
 -- team's rows, newest first, fills its page at once. So the partial ones hold the rare rows only, and an event that is

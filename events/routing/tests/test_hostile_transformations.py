@@ -150,7 +150,7 @@ def test_what_a_batch_has_no_time_for_is_postponed_without_using_up_a_try(
 def test_a_request_with_many_long_transformations_comes_to_its_end(
     project: Project, door: DataConnection, router: Router, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Alone it takes longer than a batch of the slow lane may, so it would be postponed again and again."""
+    """Alone it takes longer than a batch of the slow queue may, so it would be postponed again and again."""
     change(project.connection, rules=[transform(project, LOOP)])
     for _ in range(3):
         add_connection(project, rules=project.connection.rules)
