@@ -89,7 +89,7 @@ class Membership(models.Model):
 
 
 class Invitation(models.Model):
-    """A place in a team for the bearer of the token who has the email's account: see teams/people/invitations.py."""
+    """A place in a team for the bearer of the token, whose account may be new: see teams/people/invitations.py."""
 
     id = IdField(prefix="inv", primary_key=True)
     # Reader of its index: the team's list.
